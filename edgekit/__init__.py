@@ -1,0 +1,1 @@
+"""edgekit: Keras models to verified, measured int8 models on small devices."""

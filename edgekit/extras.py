@@ -1,0 +1,39 @@
+"""Reach what may not be installed: the two sibling packages and the optional libraries."""
+
+import importlib
+from types import ModuleType
+
+from edgekit.errors import MissingExtra
+
+# Top-level module -> the extra that brings it.
+EXTRAS = {
+    "ai_edge_quantizer": "convert",
+    "cv2": "camera",
+    "keras": "convert",
+    "sounddevice": "audio",
+    "tensorflow": "convert",
+    "tf_keras": "convert",
+}
+
+
+def need(module: str, why: str) -> ModuleType:
+    """Import a module, or say which extra brings it.
+
+    Args:
+        module: Dotted name, e.g. `cv2` or `edgekit_converters.pipeline`.
+        why: What it is needed for, as the end of "... is needed to", e.g. `read images`.
+
+    Raises:
+        MissingExtra: The module, or something it imports, is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or module).partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        msg = (
+            f"{missing} is needed to {why}, and it is not installed.\n"
+            f"Install it with: pip install 'edgekit[{EXTRAS[missing]}]'"
+        )
+        raise MissingExtra(msg) from error

@@ -1,0 +1,68 @@
+"""Write files so that nothing half-written ever stands at its final name."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgekit.errors import EdgekitError
+
+
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a file whole or not at all.
+
+    The content goes to a temporary file in the same folder, is flushed to the disk and
+    then renamed.
+
+    Raises:
+        EdgekitError: The folder cannot be written, or the disk is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with told(f"write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def scratch_dir(parent: Path) -> Iterator[Path]:
+    """Make a hidden working folder inside `parent` and remove it at the end.
+
+    Raises:
+        EdgekitError: The folder cannot be made, or the disk is full.
+    """
+    with told(f"write into {parent}"):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=".edgekit-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn an error of the file system into a message.
+
+    Args:
+        what: What was tried, as the end of "Cannot ...".
+
+    Raises:
+        EdgekitError: Instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = f"Cannot {what}: {error.strerror}.\nIs there space, and may you write there?"
+        raise EdgekitError(msg) from error

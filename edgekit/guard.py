@@ -1,0 +1,181 @@
+"""Run a function in a child process, so that what it opens cannot hurt this one.
+
+Native code may segfault or abort on a file from outside, or on a model that it cannot
+convert; a child that dies becomes one `CrashError`. Arguments and result are JSON, the
+child's progress and log messages are shown here, its own output is kept for the crash
+report. The other end is `edgekit.guarded`.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from edgekit import errors, progress
+from edgekit.errors import CrashError, EdgekitError
+from edgekit.records import to_json
+
+_LAST_WORDS = 12  # lines of the child's own output that a crash report shows
+_log = logging.getLogger(__name__)
+
+
+def call(  # noqa: PLR0913 (limits are separate wishes)
+    function: str,
+    *,
+    doing: str,
+    timeout_s: float | None = None,
+    memory_mb: int | None = None,
+    python: str = sys.executable,
+    **arguments: Any,  # noqa: ANN401 (any JSON)
+) -> Any:  # noqa: ANN401 (any JSON)
+    """Run `module:function(**arguments)` in a child process and return its result.
+
+    Args:
+        function: `package.module:name`; what it returns must be a record or plain JSON.
+        doing: What is being done, for messages, e.g. `converting model.keras`.
+        timeout_s: Seconds after which the child is ended, or None for no limit.
+        memory_mb: Address space the child may use, in MiB, or None for no limit.
+        python: Interpreter to run the child with.
+        **arguments: Records or plain JSON values.
+
+    Raises:
+        EdgekitError: What the child raised, of the same class and with the same text.
+        CrashError: The child died, ran out of memory or out of time.
+    """
+    job = {
+        "function": function,
+        "arguments": to_json(arguments),
+        "memory_mb": memory_mb,
+        "log_level": logging.getLogger("edgekit").getEffectiveLevel(),
+        "path": [entry for entry in sys.path if entry],
+    }
+    with tempfile.TemporaryFile() as noise:
+        with _child(python, noise) as child, _deadline(child, timeout_s) as late:
+            answer = _converse(child, job)
+        if answer is None:
+            report = _last_words(noise)
+            raise CrashError(_obituary(doing, child.returncode, report, late.is_set(), timeout_s))
+    if "result" in answer:
+        return answer["result"]
+    raise _error(answer["error"])
+
+
+@contextlib.contextmanager
+def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the child in a session of its own and never leave it behind."""
+    child = subprocess.Popen(
+        [python, "-m", "edgekit.guarded"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if _log.isEnabledFor(logging.DEBUG) else noise,
+        env=os.environ | {"PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _python_path() -> str:
+    """Let the child import edgekit from where this process did."""
+    here = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+
+
+@contextlib.contextmanager
+def _deadline(
+    child: subprocess.Popen[bytes], timeout_s: float | None
+) -> Iterator[threading.Event]:
+    """End the child when its time is over; the event says that it was."""
+    late = threading.Event()
+    if timeout_s is None:
+        yield late
+        return
+
+    def end() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(timeout_s, end)
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _converse(child: subprocess.Popen[bytes], job: dict[str, Any]) -> dict[str, Any] | None:
+    """Send the job, show progress and messages, return the answer or None if it never came."""
+    if child.stdin is None or child.stdout is None:  # both were asked for as pipes
+        return None
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(job).encode() + b"\n")
+        child.stdin.flush()
+    answer = None
+    with contextlib.ExitStack() as tasks:
+        for line in child.stdout:
+            message = json.loads(line)
+            if message["kind"] == "begin":
+                advance = tasks.enter_context(
+                    progress.task(message["label"], message["total"], message["unit"])
+                )
+            elif message["kind"] == "advance":
+                advance(message["steps"])
+            elif message["kind"] == "end":
+                tasks.close()
+            elif message["kind"] == "log":
+                logging.getLogger(message["name"]).log(message["level"], message["text"])
+            else:
+                answer = message
+    child.wait()
+    return answer
+
+
+def _error(message: dict[str, Any]) -> EdgekitError:
+    """Rebuild the child's error: its class by name, its text and its document."""
+    kind = getattr(errors, message["class"], EdgekitError)
+    error: EdgekitError = kind.__new__(kind)
+    error.args = (message["text"],)
+    if "document" in message:
+        error.document = message["document"]  # type: ignore[attr-defined] # a GateError
+    return error
+
+
+def _last_words(noise: IO[bytes]) -> list[str]:
+    noise.seek(0)
+    lines = noise.read().decode(errors="replace").splitlines()
+    return [line for line in lines if line.strip()][-_LAST_WORDS:]
+
+
+def _obituary(
+    doing: str, code: int, report: list[str], late: bool, timeout_s: float | None
+) -> str:
+    """Say how the child ended, in words."""
+    if late:
+        return f"The process {doing} did not finish within {timeout_s:g} s and was ended."
+    if code < 0:
+        name = signal.Signals(-code).name
+        how = f"died from {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    else:
+        how = f"ended with code {code} before it gave a result"
+    tail = "".join(f"\n  | {line}" for line in report)
+    return (
+        f"The process {doing} {how}. Nothing was written.\n"
+        f"The file may be damaged, or holds something that native code cannot handle."
+        f"{tail and f' Its last words:{tail}'}"
+    )

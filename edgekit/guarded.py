@@ -1,0 +1,129 @@
+"""The child's end of `edgekit.guard`: read one job, do it, answer in JSON lines.
+
+Run as `python -m edgekit.guarded`. The real standard output is the channel to the
+parent; what libraries print goes to standard error.
+"""
+
+import ctypes
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from typing import IO, Any
+
+from edgekit import progress
+from edgekit.errors import EdgekitError, InputError
+from edgekit.records import to_json
+
+
+class Channel:
+    """Messages to the parent, one JSON document a line."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._pipe = pipe
+
+    def send(self, kind: str, **content: object) -> None:
+        """Send one message."""
+        self._pipe.write(json.dumps({"kind": kind, **content}) + "\n")
+        self._pipe.flush()
+
+    def begin(self, label: str, total: int | None, unit: str) -> None:
+        """Tell the parent that a task begins."""
+        self.send("begin", label=label, total=total, unit=unit)
+
+    def advance(self, steps: int) -> None:
+        """Tell the parent how far it is."""
+        self.send("advance", steps=steps)
+
+    def end(self) -> None:
+        """Tell the parent that the task ends."""
+        self.send("end")
+
+
+class Forward(logging.Handler):
+    """Log messages to the parent."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        self._channel.send(
+            "log", name=record.name, level=record.levelno, text=record.getMessage()
+        )
+
+
+def main() -> None:
+    """Do the job that standard input describes."""
+    channel = Channel(_take_stdout())
+    _die_with_parent()
+    job = json.loads(sys.stdin.readline())
+    sys.path[:] = job["path"] + [entry for entry in sys.path if entry not in job["path"]]
+    _limit_memory(job["memory_mb"])
+    logger = logging.getLogger("edgekit")
+    logger.addHandler(Forward(channel))
+    logger.setLevel(job["log_level"])
+    progress.show_on(channel)
+    answer = _answer(job)
+    channel.send(**answer)
+    sys.stderr.flush()
+    # Interpreter libraries may crash while they are torn down; the answer is already out.
+    os._exit(0)
+
+
+def _answer(job: dict[str, Any]) -> dict[str, Any]:
+    module, _, name = job["function"].partition(":")
+    try:
+        result = getattr(importlib.import_module(module), name)(**job["arguments"])
+        return {"kind": "answer", "result": to_json(result)}
+    except EdgekitError as error:
+        return {"kind": "answer", "error": _describe(error)}
+    except MemoryError:
+        text = "There is not enough memory for this input; is the file damaged?"
+        return {"kind": "answer", "error": {"class": InputError.__name__, "text": text}}
+    except Exception as error:  # noqa: BLE001 (the border of the process: everything must be told)
+        traceback.print_exc()
+        logging.getLogger(__name__).info("%s", traceback.format_exc())
+        text = (
+            f"Unexpected {type(error).__name__}: {error}\n"
+            "This is a defect of edgekit or of a library it uses; "
+            "run again with --debug to see where."
+        )
+        return {"kind": "answer", "error": {"class": EdgekitError.__name__, "text": text}}
+
+
+def _describe(error: EdgekitError) -> dict[str, Any]:
+    described: dict[str, Any] = {"class": type(error).__name__, "text": str(error)}
+    if hasattr(error, "document"):
+        described["document"] = to_json(error.document)
+    return described
+
+
+def _take_stdout() -> IO[str]:
+    """Keep the pipe to the parent for messages; prints of others go to standard error."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return pipe
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _limit_memory(memory_mb: int | None) -> None:
+    if memory_mb is not None and sys.platform != "win32":
+        import resource  # noqa: PLC0415 (Unix only)
+
+        size = memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+if __name__ == "__main__":
+    main()
