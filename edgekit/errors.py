@@ -33,7 +33,7 @@ class UsageError(EdgekitError):
     exit_code: ClassVar[int] = 2
 
 
-class UnknownName(UsageError):  # noqa: N818 (reads as what it is)
+class UnknownName(UsageError):
     """A name that is in none of edgekit's tables.
 
     Args:
@@ -91,7 +91,7 @@ class GateError(EdgekitError):
         self.document = document
 
 
-class MissingExtra(EdgekitError):  # noqa: N818 (reads as what it is)
+class MissingExtra(EdgekitError):
     """An optional dependency is not installed; the message names the extra."""
 
     exit_code: ClassVar[int] = 6

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,15 +27,15 @@ _LAST_WORDS = 12  # lines of the child's own output that a crash report shows
 _log = logging.getLogger(__name__)
 
 
-def call(  # noqa: PLR0913 (limits are separate wishes)
+def call(
     function: str,
     *,
     doing: str,
     timeout_s: float | None = None,
     memory_mb: int | None = None,
     python: str = sys.executable,
-    **arguments: Any,  # noqa: ANN401 (any JSON)
-) -> Any:  # noqa: ANN401 (any JSON)
+    **arguments: Any,
+) -> Any:
     """Run `module:function(**arguments)` in a child process and return its result.
 
     Args:
@@ -60,9 +60,11 @@ def call(  # noqa: PLR0913 (limits are separate wishes)
     with tempfile.TemporaryFile() as noise:
         with _child(python, noise) as child, _deadline(child, timeout_s) as late:
             answer = _converse(child, job)
+        if answer is None and late.is_set():
+            msg = f"The process {doing} did not end within {timeout_s:g} s and was stopped."
+            raise CrashError(msg)
         if answer is None:
-            report = _last_words(noise)
-            raise CrashError(_obituary(doing, child.returncode, report, late.is_set(), timeout_s))
+            raise CrashError(_obituary(doing, child.returncode, _last_words(noise)))
     if "result" in answer:
         return answer["result"]
     raise _error(answer["error"])
@@ -127,6 +129,7 @@ def _converse(child: subprocess.Popen[bytes], job: dict[str, Any]) -> dict[str, 
         child.stdin.write(json.dumps(job).encode() + b"\n")
         child.stdin.flush()
     answer = None
+    advance: Callable[[int], None] = _nothing
     with contextlib.ExitStack() as tasks:
         for line in child.stdout:
             message = json.loads(line)
@@ -146,6 +149,10 @@ def _converse(child: subprocess.Popen[bytes], job: dict[str, Any]) -> dict[str, 
     return answer
 
 
+def _nothing(steps: int) -> None:
+    """Count no steps: no task has begun."""
+
+
 def _error(message: dict[str, Any]) -> EdgekitError:
     """Rebuild the child's error: its class by name, its text and its document."""
     kind = getattr(errors, message["class"], EdgekitError)
@@ -162,12 +169,8 @@ def _last_words(noise: IO[bytes]) -> list[str]:
     return [line for line in lines if line.strip()][-_LAST_WORDS:]
 
 
-def _obituary(
-    doing: str, code: int, report: list[str], late: bool, timeout_s: float | None
-) -> str:
+def _obituary(doing: str, code: int, report: list[str]) -> str:
     """Say how the child ended, in words."""
-    if late:
-        return f"The process {doing} did not finish within {timeout_s:g} s and was ended."
     if code < 0:
         name = signal.Signals(-code).name
         how = f"died from {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

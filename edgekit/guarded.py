@@ -119,7 +119,7 @@ def _die_with_parent() -> None:
 
 def _limit_memory(memory_mb: int | None) -> None:
     if memory_mb is not None and sys.platform != "win32":
-        import resource  # noqa: PLC0415 (Unix only)
+        import resource
 
         size = memory_mb * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (size, size))

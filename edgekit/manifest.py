@@ -1,4 +1,4 @@
-"""The manifest: what a model carries about itself, one schema for `.keras`, `.h5` and `.tflite`."""
+"""The manifest: what a model carries about itself, one schema for every file format."""
 
 import json
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Preprocessing:
             raise RecordError(msg)
 
     @classmethod
-    def from_range(cls, low: float, high: float, **rest: Any) -> Self:  # noqa: ANN401
+    def from_range(cls, low: float, high: float, **rest: Any) -> Self:
         """Map pixels 0..255 linearly to [low, high].
 
         Raises:

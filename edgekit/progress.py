@@ -34,9 +34,16 @@ class Bar:
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Show a bar with count, rate and time left."""
-        from rich.console import Console  # noqa: PLC0415 (40 ms that pipes need not pay)
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
-        from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         counted = [BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()]
         columns = counted if total else [TimeElapsedColumn()]
@@ -103,7 +110,9 @@ def terminal() -> Display:
 
 
 @contextmanager
-def task(label: str, total: int | None = None, unit: str = "step") -> Iterator[Callable[[int], None]]:
+def task(
+    label: str, total: int | None = None, unit: str = "step"
+) -> Iterator[Callable[[int], None]]:
     """Show one piece of long work.
 
     Args:

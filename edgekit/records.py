@@ -18,7 +18,7 @@ from edgekit.errors import RecordError
 Record = TypeVar("Record")
 
 
-def to_json(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+def to_json(value: Any) -> Any:
     """Turn a record, with all that it holds, into plain JSON values.
 
     Paths become strings, tuples lists; a float that is not finite becomes None,
@@ -37,7 +37,7 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 (any JSON)
     return value.item() if hasattr(value, "item") else value
 
 
-def from_json(cls: type[Record], values: Any, where: str) -> Record:  # noqa: ANN401
+def from_json(cls: type[Record], values: Any, where: str) -> Record:
     """Build a record from plain values and check every field.
 
     Args:
@@ -79,7 +79,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecordError(msg) from error
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 (any JSON)
+def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
@@ -103,44 +103,62 @@ def _kind(value: object) -> str:
     return f"{type(value).__name__} {str(value)[:40]!r}"
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911 (one return a type)
+def _value(hint: Any, value: Any, where: str) -> Any:
     """Check one value against its type; ints serve as floats, lists as tuples."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
-    if origin in {typing.Union, types.UnionType}:
-        if value is None and type(None) in args:
-            return None
-        inner = [each for each in args if each is not type(None)]
-        return _value(inner[0], value, where)
-    if origin is typing.Literal:
-        return _one_of(args, value, where)
+    origin = typing.get_origin(hint)
+    if origin is not None:
+        return _CHECKS[origin](typing.get_args(hint), value, where)
     if dataclasses.is_dataclass(hint):
         return from_json(typing.cast("type[Any]", hint), value, where)
-    if origin is tuple and isinstance(value, list | tuple):
-        return _items(args, value, where)
-    if origin is dict and isinstance(value, dict):
-        return {key: _value(args[1], each, f"{where}.{key}") for key, each in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool) and hint is not bool:
+        raise _wrong(hint.__name__, value, where)
+    if hint is float and isinstance(value, int):
         return float(value)
-    plain = origin or hint
-    if isinstance(value, plain) and (plain is bool or not isinstance(value, bool)):
-        return value
-    msg = f"{where} must be {getattr(hint, '__name__', hint)}; found {_kind(value)}."
-    raise RecordError(msg)
+    if not isinstance(value, hint):
+        raise _wrong(hint.__name__, value, where)
+    return value
 
 
-def _one_of(choices: tuple[Any, ...], value: Any, where: str) -> Any:  # noqa: ANN401
-    if value in choices:
-        return value
-    msg = f"{where} must be one of {', '.join(map(str, choices))}; found {_kind(value)}."
-    raise RecordError(msg)
+def _wrong(wanted: str, value: object, where: str) -> RecordError:
+    return RecordError(f"{where} must be {wanted}; found {_kind(value)}.")
 
 
-def _items(args: tuple[Any, ...], value: list[Any] | tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    if len(args) == 2 and args[1] is Ellipsis:  # noqa: PLR2004 (tuple[X, ...])
-        return tuple(_value(args[0], each, f"{where}[{i}]") for i, each in enumerate(value))
-    if len(args) != len(value):
-        msg = f"{where} must have {len(args)} values; found {len(value)}."
-        raise RecordError(msg)
-    return tuple(_value(hint, each, where) for hint, each in zip(args, value, strict=True))
+def _optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    return _value(args[0], value, where)
+
+
+def _one_of(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in args:
+        raise _wrong(f"one of {', '.join(map(str, args))}", value, where)
+    return value
+
+
+def _mapping(args: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong("a table", value, where)
+    return {key: _value(args[1], each, f"{where}.{key}") for key, each in value.items()}
+
+
+def _items(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise _wrong("a list", value, where)
+    hints = args[:1] * len(value) if args[-1] is Ellipsis else args
+    if len(hints) != len(value):
+        raise _wrong(f"a list of {len(hints)} values", value, where)
+    return tuple(
+        _value(hint, each, f"{where}[{i}]")
+        for i, (hint, each) in enumerate(zip(hints, value, strict=True))
+    )
+
+
+_CHECKS = {
+    dict: _mapping,
+    tuple: _items,
+    types.UnionType: _optional,
+    typing.Literal: _one_of,
+    typing.Union: _optional,
+}
