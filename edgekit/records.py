@@ -113,15 +113,15 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_json(typing.cast("type[Any]", hint), value, where)
     if isinstance(value, bool) and hint is not bool:
-        raise _wrong(hint.__name__, value, where)
+        raise _wrong(where, value, hint.__name__)
     if hint is float and isinstance(value, int):
         return float(value)
     if not isinstance(value, hint):
-        raise _wrong(hint.__name__, value, where)
+        raise _wrong(where, value, hint.__name__)
     return value
 
 
-def _wrong(wanted: str, value: object, where: str) -> RecordError:
+def _wrong(where: str, value: object, wanted: str) -> RecordError:
     return RecordError(f"{where} must be {wanted}; found {_kind(value)}.")
 
 
@@ -133,22 +133,22 @@ def _optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
 
 def _one_of(args: tuple[Any, ...], value: Any, where: str) -> Any:
     if value not in args:
-        raise _wrong(f"one of {', '.join(map(str, args))}", value, where)
+        raise _wrong(where, value, f"one of {', '.join(map(str, args))}")
     return value
 
 
 def _mapping(args: tuple[Any, ...], value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong("a table", value, where)
+        raise _wrong(where, value, "a table")
     return {key: _value(args[1], each, f"{where}.{key}") for key, each in value.items()}
 
 
 def _items(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise _wrong("a list", value, where)
+        raise _wrong(where, value, "a list")
     hints = args[:1] * len(value) if args[-1] is Ellipsis else args
     if len(hints) != len(value):
-        raise _wrong(f"a list of {len(hints)} values", value, where)
+        raise _wrong(where, value, f"a list of {len(hints)} values")
     return tuple(
         _value(hint, each, f"{where}[{i}]")
         for i, (hint, each) in enumerate(zip(hints, value, strict=True))
