@@ -63,6 +63,56 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a person asked for on top of what a model says about its preprocessing.
+
+    Attributes:
+        color: As in `Preprocessing`; None leaves what is there, as for all fields.
+        resize: As in `Preprocessing`.
+        mean: As in `Preprocessing`.
+        std: As in `Preprocessing`.
+        input_range: Map pixels 0..255 linearly to (low, high), instead of mean and std.
+    """
+
+    color: Color | None = None
+    resize: Resize | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    input_range: tuple[float, float] | None = None
+
+    @property
+    def scaling(self) -> bool:
+        """Whether they say how pixels are scaled."""
+        return any(each is not None for each in (self.mean, self.std, self.input_range))
+
+    def on(self, base: Preprocessing) -> Preprocessing:
+        """Return `base` with these wishes applied.
+
+        Raises:
+            RecordError: The result contradicts itself.
+        """
+        color, resize = self.color or base.color, self.resize or base.resize
+        if self.input_range is not None:
+            return Preprocessing.from_range(*self.input_range, color=color, resize=resize)
+        mean = base.mean if self.mean is None else self.mean
+        std = base.std if self.std is None else self.std
+        if self.scaling and len(mean) != len(std):
+            mean, std = _spread(mean, std)
+        return Preprocessing(color=color, resize=resize, mean=mean, std=std)
+
+
+def _spread(
+    mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Repeat a single value for every channel that the other has values for."""
+    count = max(len(mean), len(std))
+    return (
+        mean * count if len(mean) == 1 else mean,
+        std * count if len(std) == 1 else std,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What one output of the model means.
 

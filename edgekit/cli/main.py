@@ -1,0 +1,114 @@
+"""Entry point: a group that imports a command only when it is called."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import ClassVar
+
+import click
+
+from edgekit.errors import EdgekitError
+from edgekit.extras import need
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports each on first use.
+
+    `edgekit run` on a Raspberry Pi must not pay for TensorFlow, and `edgekit --help`
+    must answer at once.
+    """
+
+    # In the order of the work. name -> (module:function, what it does)
+    places: ClassVar[dict[str, tuple[str, str]]] = {
+        "quickstart": (
+            "edgekit_demos.quickstart:quickstart",
+            "The whole flow, on carried data.",
+        ),
+        "convert": ("edgekit_converters.cli.convert:convert", "A Keras model for each target."),
+        "quantize": ("edgekit_converters.cli.quantize:quantize", "Quantization alone."),
+        "prune": ("edgekit_converters.cli.prune:prune", "Remove channels, to run faster."),
+        "evaluate": ("edgekit.cli.evaluate:evaluate", "Accuracy of a model on data."),
+        "compare": ("edgekit.cli.compare:compare", "Two models on the same data."),
+        "run": ("edgekit.cli.run:run", "Files through a model, the result in words."),
+        "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, ops, where each op runs."),
+        "profile": ("edgekit.cli.profile:profile", "Measure latency and memory."),
+        "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
+        "targets": ("edgekit.cli.targets:targets", "The devices that edgekit knows."),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Names in the order of the work."""
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command behind a name."""
+        if cmd_name not in self.places:
+            return None
+        module, _, name = self.places[cmd_name][0].partition(":")
+        command: click.Command = getattr(need(module, f"run `edgekit {cmd_name}`"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.places.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edgekit")
+def cli() -> None:
+    r"""From a Keras model to a verified, measured int8 model on a small device.
+
+    \b
+    Begin with:
+      edgekit quickstart
+      edgekit convert model.keras --target raspberry-pi-4 --calibrate photos/ -o out/
+
+    Every command knows --help (with examples), --json, -v, -q and --debug.
+    """
+
+
+def main() -> None:
+    """Run the command line; turn errors into one message and an exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was left half-written", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
+        sys.stderr.close()
+        return 0
+    except EdgekitError as error:
+        _tell(str(error))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 (the border to the person: no traceback uninvited)
+        _tell(
+            f"unexpected {type(error).__name__}: {error}\n"
+            "This is a defect of edgekit; run again with --debug to see where."
+        )
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _tell(text: str) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    click.secho(f"error: {text}", fg="red", err=True)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """End as after Ctrl-C, so that temporary files are removed."""
+    raise KeyboardInterrupt
