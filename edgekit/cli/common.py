@@ -46,7 +46,8 @@ def command(render: Render, **settings: Any) -> Callable[[Callable[..., Any]], c
                     show(to_json(error.document))
                 raise
 
-        return click.command(**settings)(run)
+        made: click.Command = click.command(**settings)(run)
+        return made
 
     return decorate
 

@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+from functools import singledispatch
 from types import FrameType
 from typing import ClassVar
 
@@ -25,7 +26,7 @@ class LazyGroup(click.Group):
     places: ClassVar[dict[str, tuple[str, str]]] = {
         "quickstart": (
             "edgekit_demos.quickstart:quickstart",
-            "The whole flow, on carried data.",
+            "The whole flow on carried data.",
         ),
         "convert": ("edgekit_converters.cli.convert:convert", "A Keras model for each target."),
         "quantize": ("edgekit_converters.cli.quantize:quantize", "Quantization alone."),
@@ -60,7 +61,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="edgekit")
 def cli() -> None:
-    r"""From a Keras model to a verified, measured int8 model on a small device.
+    """From a Keras model to a verified, measured int8 model on a small device.
 
     \b
     Begin with:
@@ -73,42 +74,50 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; turn errors into one message and an exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
-
-
-def _run() -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = cli(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing was left half-written", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
-        sys.stderr.close()
-        return 0
-    except EdgekitError as error:
-        _tell(str(error))
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001 (the border to the person: no traceback uninvited)
-        _tell(
-            f"unexpected {type(error).__name__}: {error}\n"
-            "This is a defect of edgekit; run again with --debug to see where."
-        )
-        return 1
-    return code if isinstance(code, int) else 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (no traceback uninvited)
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        code = tell(error)
+    sys.exit(code)
 
 
-def _tell(text: str) -> None:
-    if "--debug" in sys.argv:
-        traceback.print_exc()
-    click.secho(f"error: {text}", fg="red", err=True)
+@singledispatch
+def tell(error: BaseException) -> int:
+    """Say on standard error what went wrong and return the exit code."""
+    text = f"unexpected {type(error).__name__}: {error}"
+    hint = "This is a defect of edgekit; run again with --debug to see where."
+    click.secho(f"error: {text}\n{hint}", fg="red", err=True)
+    return 1
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
+@tell.register
+def _(error: EdgekitError) -> int:
+    click.secho(f"error: {error}", fg="red", err=True)
+    return error.exit_code
+
+
+@tell.register
+def _(error: click.ClickException) -> int:
+    error.show()
+    return error.exit_code
+
+
+@tell.register(click.Abort)
+@tell.register(KeyboardInterrupt)
+def _(error: BaseException) -> int:  # noqa: ARG001 (there is nothing to say about it)
+    click.echo("interrupted; nothing was left half-written", err=True)
+    return INTERRUPTED
+
+
+@tell.register
+def _(error: BrokenPipeError) -> int:  # noqa: ARG001 (the reader of our output went away)
+    sys.stderr.close()
+    return 0
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 (as signal wants)
     """End as after Ctrl-C, so that temporary files are removed."""
     raise KeyboardInterrupt

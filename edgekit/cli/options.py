@@ -12,7 +12,7 @@ from edgekit.manifest import Overrides
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg] # generic from click 8.5 on
     """Numbers with commas between them, e.g. `0,255` or `123.7,116.3,103.5`.
 
     Args:
@@ -88,9 +88,7 @@ def sample_rate(function: Function) -> Function:
 def interpreter(function: Function) -> Function:
     """Add the options of how a .tflite is run: `backend`, `delegate`, `threads`."""
     function = click.option("--backend", default="auto", help="Interpreter package.")(function)
-    function = click.option("--delegate", help="Accelerator plug-in, e.g. edgetpu:usb.")(
-        function
-    )
+    function = click.option("--delegate", help="Accelerator, e.g. edgetpu:usb.")(function)
     return click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")(function)
 
 
