@@ -24,6 +24,7 @@ from edgekit.errors import CrashError, EdgekitError
 from edgekit.records import to_json
 
 _LAST_WORDS = 12  # lines of the child's own output that a crash report shows
+_DAMAGED = "The file may be damaged, or holds something that native code cannot handle."
 _log = logging.getLogger(__name__)
 
 
@@ -59,12 +60,12 @@ def call(
     }
     with tempfile.TemporaryFile() as noise:
         with _child(python, noise) as child, _deadline(child, timeout_s) as late:
-            answer = _converse(child, job)
+            answer, hint = _converse(child, job)
         if answer is None and late.is_set():
             msg = f"The process {doing} did not end within {timeout_s:g} s and was stopped."
             raise CrashError(msg)
         if answer is None:
-            raise CrashError(_obituary(doing, child.returncode, _last_words(noise)))
+            raise CrashError(_obituary(doing, child.returncode, hint, _last_words(noise)))
     if "result" in answer:
         return answer["result"]
     raise _error(answer["error"])
@@ -74,7 +75,7 @@ def call(
 def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child in a session of its own and never leave it behind."""
     child = subprocess.Popen(
-        [python, "-m", "edgekit.guarded"],
+        [python, "-c", "from edgekit.guarded import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if _log.isEnabledFor(logging.DEBUG) else noise,
@@ -121,18 +122,19 @@ def _deadline(
         timer.cancel()
 
 
-def _converse(child: subprocess.Popen[bytes], job: dict[str, Any]) -> dict[str, Any] | None:
-    """Send the job, show progress and messages, return the answer or None if it never came."""
-    if child.stdin is None or child.stdout is None:  # both were asked for as pipes
-        return None
-    with contextlib.suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(job).encode() + b"\n")
-        child.stdin.flush()
-    answer = None
+def _converse(
+    child: subprocess.Popen[bytes], job: dict[str, Any]
+) -> tuple[dict[str, Any] | None, str]:
+    """Send the job, show progress and messages.
+
+    Returns:
+        answer: The child's last message, or None if it never came.
+        hint: What the child said it was about to do, for the case that it dies.
+    """
+    answer, hint = None, _DAMAGED
     advance: Callable[[int], None] = _nothing
     with contextlib.ExitStack() as tasks:
-        for line in child.stdout:
-            message = json.loads(line)
+        for message in _messages(child, job):
             if message["kind"] == "begin":
                 advance = tasks.enter_context(
                     progress.task(message["label"], message["total"], message["unit"])
@@ -143,10 +145,23 @@ def _converse(child: subprocess.Popen[bytes], job: dict[str, Any]) -> dict[str, 
                 tasks.close()
             elif message["kind"] == "log":
                 logging.getLogger(message["name"]).log(message["level"], message["text"])
+            elif message["kind"] == "hint":
+                hint = message["text"] or _DAMAGED
             else:
                 answer = message
+    return answer, hint
+
+
+def _messages(child: subprocess.Popen[bytes], job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Send the job and yield what comes back until the child closes its end."""
+    if child.stdin is None or child.stdout is None:  # both were asked for as pipes
+        return
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(job).encode() + b"\n")
+        child.stdin.flush()
+    for line in child.stdout:
+        yield json.loads(line)
     child.wait()
-    return answer
 
 
 def _nothing(steps: int) -> None:
@@ -169,7 +184,7 @@ def _last_words(noise: IO[bytes]) -> list[str]:
     return [line for line in lines if line.strip()][-_LAST_WORDS:]
 
 
-def _obituary(doing: str, code: int, report: list[str]) -> str:
+def _obituary(doing: str, code: int, hint: str, report: list[str]) -> str:
     """Say how the child ended, in words."""
     if code < 0:
         name = signal.Signals(-code).name
@@ -177,8 +192,5 @@ def _obituary(doing: str, code: int, report: list[str]) -> str:
     else:
         how = f"ended with code {code} before it gave a result"
     tail = "".join(f"\n  | {line}" for line in report)
-    return (
-        f"The process {doing} {how}. Nothing was written.\n"
-        f"The file may be damaged, or holds something that native code cannot handle."
-        f"{tail and f' Its last words:{tail}'}"
-    )
+    words = f"\nIts last words:{tail}" if tail else ""
+    return f"The process {doing} {how}. Nothing was written.\n{hint}{words}"

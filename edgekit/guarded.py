@@ -1,9 +1,10 @@
 """The child's end of `edgekit.guard`: read one job, do it, answer in JSON lines.
 
-Run as `python -m edgekit.guarded`. The real standard output is the channel to the
+`main` is all that the child runs. The real standard output is the channel to the
 parent; what libraries print goes to standard error.
 """
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import IO, Any
 
 from edgekit import progress
@@ -57,9 +59,29 @@ class Forward(logging.Handler):
         )
 
 
+_channel: Channel | None = None
+
+
+@contextlib.contextmanager
+def if_it_dies(hint: str) -> Iterator[None]:
+    """Leave a hint with the parent for the case that this process dies meanwhile.
+
+    Outside a guarded child it does nothing.
+
+    Args:
+        hint: What is known about such deaths and what to do, as full sentences.
+    """
+    if _channel is not None:
+        _channel.send("hint", text=hint)
+    yield
+    if _channel is not None:
+        _channel.send("hint", text="")
+
+
 def main() -> None:
     """Do the job that standard input describes."""
-    channel = Channel(_take_stdout())
+    global _channel  # noqa: PLW0603 (one process has one parent)
+    _channel = channel = Channel(_take_stdout())
     _die_with_parent()
     job = json.loads(sys.stdin.readline())
     sys.path[:] = job["path"] + [entry for entry in sys.path if entry not in job["path"]]
@@ -123,7 +145,3 @@ def _limit_memory(memory_mb: int | None) -> None:
 
         size = memory_mb * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
-
-
-if __name__ == "__main__":
-    main()
