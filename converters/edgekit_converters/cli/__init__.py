@@ -1,0 +1,1 @@
+"""Commands of the heavy half; `edgekit.cli.main` finds them by name."""

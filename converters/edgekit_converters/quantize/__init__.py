@@ -1,0 +1,1 @@
+"""Quantization: the schemes, the main engine (TFLiteConverter) and the second one."""

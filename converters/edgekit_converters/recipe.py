@@ -1,0 +1,132 @@
+"""The recipe: every wish of one conversion, as a record that repeats the run."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from edgekit.errors import UsageError
+from edgekit.manifest import Overrides
+from edgekit.records import from_json, read_json, read_toml, to_json
+
+Scheme = Literal["int8", "int16x8", "dynamic", "float16", "weight-only"]
+Io = Literal["float32", "int8", "uint8", "int16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is asked of one conversion.
+
+    Attributes:
+        model: The model file or SavedModel folder.
+        targets: Names of target profiles, or paths of TOML files.
+        scheme: Quantization scheme; None takes each target's own.
+        io: Type of inputs and outputs; None takes each target's own.
+        calibrate: Data that the ranges come from; schemes with integer activations need it.
+        evaluate: Labelled data for the accuracy before and after.
+        samples: How many calibration samples are used at most.
+        seed: Which ones, and every other random choice.
+        per_tensor: One scale a weight tensor instead of one a channel.
+        max_drop: Highest accepted loss of the metric in percentage points; None for any.
+        metric: Metric of the evaluation; None takes the task's own.
+        prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
+        epochs: Epochs of fine-tuning after pruning.
+        labels: File with the names of the classes; None for those in the model or the data.
+        preprocessing: What is said about preprocessing.
+        sample_rate_hz: Sample rate of sounds; None for models that take no sound.
+        input_shape: Input shape without batch, for models that leave it open.
+        import_modules: Python files that define custom layers.
+        trust: Whether code inside the model file may run.
+    """
+
+    model: str
+    targets: tuple[str, ...] = ("host",)
+    scheme: Scheme | None = None
+    io: Io | None = None
+    calibrate: str | None = None
+    evaluate: str | None = None
+    samples: int = 200
+    seed: int = 0
+    per_tensor: bool = False
+    max_drop: float | None = None
+    metric: str | None = None
+    prune: str | None = None
+    epochs: int = 0
+    labels: str | None = None
+    preprocessing: Overrides = field(default_factory=Overrides)
+    sample_rate_hz: int | None = None
+    input_shape: tuple[int, ...] | None = None
+    import_modules: tuple[str, ...] = ()
+    trust: bool = False
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            msg = f"At least one calibration sample is needed; found --samples {self.samples}."
+            raise UsageError(msg)
+        if self.max_drop is not None and self.evaluate is None:
+            msg = "--max-drop compares accuracies: give labelled data with --evaluate DATA."
+            raise UsageError(msg)
+
+    def to_carry(self) -> dict[str, Any]:
+        """Return it as plain JSON for the manifest: names instead of paths, no defaults."""
+        plain, usual = to_json(self), to_json(Recipe(model=""))
+        wishes = {key: value for key, value in plain.items() if value != usual[key]}
+        paths = {"model", "calibrate", "evaluate", "labels"}
+        return {
+            key: Path(value).name if key in paths else value
+            for key, value in wishes.items()
+            if key != "import_modules"
+        }
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read the wishes of a recipe file or of a `run.json`.
+
+    Returns:
+        The fields that the file gives, as plain JSON values.
+
+    Raises:
+        RecordError: The file is unreadable, or a field is unknown or of the wrong type.
+    """
+    values = read_json(path)["recipe"] if path.suffix == ".json" else read_toml(path)
+    from_json(Recipe, {"model": "", "evaluate": "", **values}, str(path))
+    return dict(values)
+
+
+def write_recipe(recipe: Recipe) -> str:
+    """Write a recipe as TOML, which has no word for None."""
+    plain = json.loads(json.dumps(to_json(recipe)))
+    return tomli_w.dumps(_without_none(plain))
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
+    """Return the recipe with paths that hold from every folder.
+
+    Args:
+        recipe: Paths relative to `base`, or absolute.
+        base: The folder that they are relative to.
+    """
+
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else str((base / path).resolve())
+
+    return dataclasses.replace(
+        recipe,
+        model=absolute(recipe.model) or recipe.model,
+        calibrate=absolute(recipe.calibrate),
+        evaluate=absolute(recipe.evaluate),
+        labels=absolute(recipe.labels),
+        import_modules=tuple(str((base / each).resolve()) for each in recipe.import_modules),
+        targets=tuple(absolute(t) or t if t.endswith(".toml") else t for t in recipe.targets),
+    )
