@@ -1,0 +1,180 @@
+"""The tables of the .tflite format, learned from the generated code of the `tflite` package.
+
+That package has readers and builder functions but no objects. What a table holds is
+found by calling its builder functions on a recorder (slot, kind, default) and its
+readers on a pretended table (element types, strings, tables, unions), once a table.
+"""
+
+import functools
+import importlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import flatbuffers.number_types as numbers
+import numpy as np
+
+# Union field -> the enum whose members name the tables it may hold.
+UNIONS = {
+    "array_indices": "SparseIndexVector",
+    "array_segments": "SparseIndexVector",
+    "builtin_options": "BuiltinOptions",
+    "builtin_options2": "BuiltinOptions2",
+    "details": "QuantizationDetails",
+}
+# Table -> fields of later schemas than the package knows: name, slot, default; all int32.
+_LATER = {
+    "Operator": [("debug_metadata_index", 13, -1)],
+    "SubGraph": [("debug_metadata_index", 5, -1)],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a table.
+
+    Attributes:
+        name: As in the schema, e.g. `stride_w`.
+        slot: Its place in the vtable.
+        kind: `scalar`, `string`, `table`, `union`, `scalars`, `strings` or `tables`.
+        flags: flatbuffers' number type of a scalar or of the elements; None elsewhere.
+        default: Value where the field is absent.
+        table: Name of the table that it holds, or of the enum of a union.
+    """
+
+    name: str
+    slot: int
+    kind: str
+    flags: Any = None
+    default: Any = None
+    table: str = ""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements of `scalars`."""
+        form: str = self.flags.packer_type.format
+        return np.dtype(form)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What one table holds.
+
+    Attributes:
+        name: Name of the table, e.g. `Conv2DOptions`.
+        fields: Its fields in the order of their slots.
+        defaults: Value of every field where it is absent; the tag of a union is no field.
+        slots: Number of slots.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    defaults: dict[str, Any]
+    slots: int
+
+
+@functools.cache
+def schema(table: str) -> Schema:
+    """Learn one table, e.g. `Tensor`.
+
+    Raises:
+        KeyError: The format has no such table.
+    """
+    try:
+        module = importlib.import_module(f"tflite.{table}")
+    except ModuleNotFoundError as error:
+        raise KeyError(table) from error
+    prefix = f"{table}Add"
+    names = [name.removeprefix(prefix) for name in vars(module) if name.startswith(prefix)]
+    fields = [_learn(module, table, name) for name in names]
+    taken = {field.slot for field in fields}
+    fields += [
+        Field(name, slot, "scalar", numbers.Int32Flags, default)
+        for name, slot, default in _LATER.get(table, [])
+        if slot not in taken
+    ]
+    tags = {f"{field.name}_type" for field in fields if field.kind == "union"}
+    kept = tuple(sorted((f for f in fields if f.name not in tags), key=lambda f: f.slot))
+    return Schema(
+        table,
+        kept,
+        {f.name: f.default for f in kept},
+        max((f.slot for f in fields), default=-1) + 1,
+    )
+
+
+@functools.cache
+def enum_names(enum: str) -> dict[int, str]:
+    """Names of the values of an enum, e.g. `Padding` -> {0: 'SAME', 1: 'VALID'}."""
+    values = vars(getattr(importlib.import_module(f"tflite.{enum}"), enum))
+    return {value: name for name, value in values.items() if isinstance(value, int)}
+
+
+@functools.cache
+def enum_values(enum: str) -> dict[str, int]:
+    """Values of an enum by name."""
+    return {name: value for value, name in enum_names(enum).items()}
+
+
+def snake(camel: str) -> str:
+    """Turn the generated name into the schema's: `DilationWFactor` -> `dilation_w_factor`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", camel).lower()
+
+
+class _Recorder:
+    """A builder that only notes the last call."""
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.arguments: tuple[Any, ...] = ()
+
+    def __getattr__(self, method: str) -> Any:
+        def note(*arguments: Any) -> None:
+            self.method, self.arguments = method, arguments
+
+        return note
+
+
+class _Pretended:
+    """A table where every field is present; it notes how its reader goes on."""
+
+    Pos = 0
+    Bytes = bytearray(16)
+
+    def __init__(self) -> None:
+        self.found = ""
+        self.flags: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        def note(*arguments: Any) -> int:
+            if method == "Get":
+                self.flags = arguments[0]
+            if method in {"Get", "Indirect", "String", "Union"}:
+                self.found = method
+            return 4
+
+        return note
+
+
+def _learn(module: Any, table: str, camel: str) -> Field:
+    """Learn one field from its builder function and its reader."""
+    recorder = _Recorder()
+    getattr(module, f"{table}Add{camel}")(recorder, 1)
+    slot, _, default = recorder.arguments
+    name = snake(camel)
+    number = recorder.method.removeprefix("Prepend").removesuffix("Slot")
+    if number != "UOffsetTRelative":
+        return Field(name, slot, "scalar", getattr(numbers, f"{number}Flags"), default)
+    reader_class = getattr(module, table)
+    reader = reader_class()
+    reader._tab = pretended = _Pretended()  # noqa: SLF001 (the one attribute of generated readers)
+    many = hasattr(reader_class, f"{camel}Length")
+    value = getattr(reader, camel)(*([0] if many else []))
+    plural = "s" if many else ""
+    if pretended.found == "Get":
+        return Field(name, slot, "scalars", pretended.flags)
+    if pretended.found == "String":
+        return Field(name, slot, "string" + plural)
+    if pretended.found == "Union":
+        return Field(name, slot, "union", table=UNIONS[name])
+    return Field(name, slot, "table" + plural, table=type(value).__name__)
