@@ -1,0 +1,113 @@
+"""The accelerators and operator sets that a model can be run with."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgekit.errors import UnknownName, UsageError
+from edgekit.runtime import problems
+from edgekit.runtime.backends import Backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegate:
+    """One way of running the operators of a model.
+
+    Attributes:
+        title: What it is, for people.
+        resolver: Name in the backend's `OpResolverType`.
+        libraries: File name of its library by `sys.platform`; empty if it needs none.
+        option: Name of the library's option that chooses a device; empty if there is none.
+    """
+
+    title: str
+    resolver: str = "AUTO"
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    option: str = ""
+
+
+_CPU = Delegate(title="CPU, with XNNPACK where it applies")
+
+DELEGATES: dict[str, Delegate] = {
+    "cpu": _CPU,
+    "xnnpack": _CPU,
+    "builtin": Delegate(
+        title="CPU, built-in kernels only", resolver="BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+    ),
+    "reference": Delegate(
+        title="CPU, reference kernels: slow, the same result on every machine",
+        resolver="BUILTIN_REF",
+    ),
+    "edgetpu": Delegate(
+        title="Coral Edge TPU; edgetpu:usb, edgetpu:usb:0, edgetpu:pci:0 choose one",
+        libraries={
+            "linux": "libedgetpu.so.1",
+            "darwin": "libedgetpu.1.dylib",
+            "win32": "edgetpu.dll",
+        },
+        option="device",
+    ),
+}
+
+
+def parse(text: str | None) -> tuple[str, str]:
+    """Split a delegate as a person writes it into its name and its device.
+
+    >>> parse("edgetpu:usb:0")
+    ('edgetpu', 'usb:0')
+    >>> parse(None)
+    ('cpu', '')
+
+    Raises:
+        UnknownName: There is no such delegate.
+        UsageError: It has no devices to choose from.
+    """
+    name, _, device = (text or "cpu").partition(":")
+    if name not in DELEGATES:
+        raise UnknownName(kind="delegate", name=name, known=list(DELEGATES))
+    if device and not DELEGATES[name].option:
+        msg = f"Delegate '{text}': {name} has no devices to choose from; write '{name}'."
+        raise UsageError(msg)
+    return name, device
+
+
+def needs_library(text: str | None) -> bool:
+    """Whether a delegate loads a native library of its own, which may crash."""
+    return bool(DELEGATES[parse(text)[0]].libraries)
+
+
+def interpreter_options(text: str | None, backend: Backend) -> dict[str, Any]:
+    """Turn a delegate into arguments for the backend's interpreter.
+
+    Args:
+        text: A name in `DELEGATES`, with a device after a colon where it has any.
+        backend: The interpreter package that will use it.
+
+    Raises:
+        UnknownName: There is no such delegate.
+        UsageError: It has no devices, or does not exist on this system.
+        MissingExtra: Its library is not installed.
+        DeviceError: No such device is attached.
+    """
+    name, device = parse(text)
+    delegate = DELEGATES[name]
+    options: dict[str, Any] = {
+        "experimental_op_resolver_type": backend.resolvers[delegate.resolver]
+    }
+    if delegate.libraries:
+        options["experimental_delegates"] = [_open(name, device, backend)]
+    return options
+
+
+def _open(name: str, device: str, backend: Backend) -> Any:
+    delegate = DELEGATES[name]
+    library = delegate.libraries.get(sys.platform)
+    if library is None:
+        msg = f"The delegate {name} does not exist on {sys.platform}."
+        raise UsageError(msg)
+    options = {delegate.option: device} if device else {}
+    try:
+        return backend.load_delegate(library, options)
+    except problems.NATIVE as error:
+        raise problems.of_delegate(error, name, library, device) from error

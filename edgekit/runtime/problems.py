@@ -1,0 +1,135 @@
+"""What the interpreters say when they fail, in words that help.
+
+The texts of ai-edge-litert 2.3 and tflite-runtime 2.14 are recognised; anything else is
+passed on as it is.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from edgekit.errors import (
+    DeviceError,
+    EdgekitError,
+    InputError,
+    MissingExtra,
+    TargetError,
+)
+from edgekit.runtime.backends import Backend, numpy_2_words
+
+# What native code behind the Python interface raises.
+NATIVE = (ValueError, RuntimeError, SystemError, OSError, MemoryError, TypeError)
+
+_EDGETPU_HELP = (
+    "On Debian and Raspberry Pi OS: install the package libedgetpu1-std of "
+    "github.com/feranick/libedgetpu; its release must name the interpreter's TensorFlow "
+    "version."
+)
+
+
+def of_model(error: Exception, path: Path, backend: Backend) -> EdgekitError:
+    """Say why an interpreter refuses a model.
+
+    Args:
+        error: What it raised; one of `NATIVE`.
+        path: The model.
+        backend: The interpreter package.
+    """
+    text = str(error).strip()
+    for pattern, words in _MODEL_PROBLEMS:
+        if found := re.search(pattern, text):
+            return words(path, backend, found)
+    if isinstance(error, MemoryError):
+        return InputError(f"{path} asks for more memory than there is. Is the file damaged?")
+    return InputError(
+        f"{backend.name} {backend.version} cannot run {path}: "
+        f"{text or type(error).__name__}\n"
+        "The file is damaged, or it was made for another runtime."
+    )
+
+
+def of_delegate(error: Exception, name: str, library: str, device: str) -> EdgekitError:
+    """Say why a delegate does not open.
+
+    Args:
+        error: What the interpreter package raised; one of `NATIVE`.
+        name: Name of the delegate.
+        library: File name of its library.
+        device: The device that was asked for; empty for any.
+    """
+    if isinstance(error, OSError):
+        return MissingExtra(
+            f"The delegate {name} needs {library}, which does not load: {error}.\n"
+            f"{_EDGETPU_HELP}"
+        )
+    wanted = f"device '{device}'" if device else "no device"
+    found = "was not found" if device else "was found"
+    return DeviceError(
+        f"The delegate {name}: {wanted} {found} ({' '.join(str(error).split())}).\n"
+        "Is it plugged in and powered, and may this user reach it (group plugdev for USB, "
+        "apex for PCIe)? Run without it: --delegate cpu, and the file before edgetpu_compiler."
+    )
+
+
+def _no_model(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:  # noqa: ARG001 (one signature for all)
+    return InputError(
+        f"{path} is no TensorFlow Lite model, or it is damaged.\n"
+        "Was it copied completely? A file fetched without git-lfs holds a pointer only."
+    )
+
+
+def _needs_edge_tpu(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:  # noqa: ARG001
+    return TargetError(
+        f"{path} was compiled for the Edge TPU and runs only there.\n"
+        "Give --delegate edgetpu with a Coral device attached, or run the file that "
+        "edgetpu_compiler was given."
+    )
+
+
+def _needs_flex(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:
+    op = found[1] if found.re.groups else ""
+    return TargetError(
+        f"{path} uses a TensorFlow operator{f' ({op})' if op else ''} that "
+        f"{backend.name} {backend.version} does not carry.\n"
+        "Convert the model with built-in operators only (edgekit convert does), or run it "
+        "with --backend tf.lite."
+    )
+
+
+def _needs_custom(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:
+    return TargetError(
+        f"{path} uses the custom operator '{found[1]}', which {backend.name} "
+        f"{backend.version} does not know.\n"
+        "It needs a runtime that registers this operator; cut the model before it, or "
+        "replace the layer it comes from and convert again."
+    )
+
+
+def _too_new(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:
+    op, version = found[1], found[2]
+    return TargetError(
+        f"{path} uses {op} version {version}, which {backend.name} {backend.version} does "
+        f"not know.\n"
+        "Update the runtime, or convert the model again for a target that has this one."
+    )
+
+
+def _numpy_2(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:  # noqa: ARG001
+    return MissingExtra(numpy_2_words(backend.version))
+
+
+_Words = Callable[[Path, Backend, re.Match[str]], EdgekitError]
+
+# The first pattern that occurs decides.
+_MODEL_PROBLEMS: tuple[tuple[str, _Words], ...] = (
+    (r"custom op: edgetpu-custom-op", _needs_edge_tpu),
+    (r"custom op: (Flex\w+)", _needs_flex),
+    (r"Select TensorFlow op", _needs_flex),
+    (r"custom op: ([^\s.]+)", _needs_custom),
+    (r"op for builtin opcode '(\w+)' version '(\d+)'", _too_new),
+    (r"CreateWrapperFrom|_ARRAY_API", _numpy_2),
+    (
+        r"valid [Ff]latbuffer|model identifier|[Mm]map of|Could not open|is null/empty",
+        _no_model,
+    ),
+)
