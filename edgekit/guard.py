@@ -132,24 +132,36 @@ def _converse(
         hint: What the child said it was about to do, for the case that it dies.
     """
     answer, hint = None, _DAMAGED
-    advance: Callable[[int], None] = _nothing
-    with contextlib.ExitStack() as tasks:
+    with _relayed_progress() as relay:
         for message in _messages(child, job):
-            if message["kind"] == "begin":
-                advance = tasks.enter_context(
-                    progress.task(message["label"], message["total"], message["unit"])
-                )
-            elif message["kind"] == "advance":
-                advance(message["steps"])
-            elif message["kind"] == "end":
-                tasks.close()
-            elif message["kind"] == "log":
+            kind = message.pop("kind")
+            if kind == "log":
                 logging.getLogger(message["name"]).log(message["level"], message["text"])
-            elif message["kind"] == "hint":
+            elif kind == "hint":
                 hint = message["text"] or _DAMAGED
-            else:
+            elif kind == "answer":
                 answer = message
+            else:
+                relay(kind, message)
     return answer, hint
+
+
+@contextlib.contextmanager
+def _relayed_progress() -> Iterator[Callable[[str, dict[str, Any]], None]]:
+    """Show the child's tasks as ours, and end those that a dead child left open."""
+    display = progress.display()
+    depth = 0
+
+    def relay(kind: str, content: dict[str, Any]) -> None:
+        nonlocal depth
+        depth += {"begin": 1, "end": -1}.get(kind, 0)
+        getattr(display, kind)(**content)
+
+    try:
+        yield relay
+    finally:
+        for _ in range(depth):
+            display.end()
 
 
 def _messages(child: subprocess.Popen[bytes], job: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -162,10 +174,6 @@ def _messages(child: subprocess.Popen[bytes], job: dict[str, Any]) -> Iterator[d
     for line in child.stdout:
         yield json.loads(line)
     child.wait()
-
-
-def _nothing(steps: int) -> None:
-    """Count no steps: no task has begun."""
 
 
 def _error(message: dict[str, Any]) -> EdgekitError:

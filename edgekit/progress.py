@@ -13,57 +13,59 @@ Item = TypeVar("Item")
 
 
 class Display(Protocol):
-    """Where progress is shown."""
+    """Where progress is shown. Tasks may begin within a task; `advance` is the innermost's."""
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
-        """Begin the one task that is shown; `total` None means that nobody knows."""
+        """Begin a task; `total` None means that nobody knows."""
 
     def advance(self, steps: int) -> None:
-        """Count steps of the task."""
+        """Count steps of the innermost task."""
 
     def end(self) -> None:
-        """End the task."""
+        """End the innermost task."""
 
 
 class Bar:
-    """A rich bar on standard error."""
+    """Rich bars on standard error, one a task; they go when the outermost task ends."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
+        self._bars: Any = None
+        self._tasks: list[Any] = []
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Show a bar with count, rate and time left."""
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        counted = [BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()]
-        columns = counted if total else [TimeElapsedColumn()]
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            *columns,
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task(label, total=total)
+        if not self._tasks:
+            self._bars = _rich_bars()
+            self._bars.start()
+        self._tasks.append(self._bars.add_task(label, total=total, unit=unit if total else ""))
 
     def advance(self, steps: int) -> None:
-        """Move the bar."""
-        self._bar.advance(self._task, steps)
+        """Move the innermost bar."""
+        self._bars.advance(self._tasks[-1], steps)
 
     def end(self) -> None:
-        """Remove the bar."""
-        self._bar.stop()
+        """Remove the innermost bar."""
+        self._bars.remove_task(self._tasks.pop())
+        if not self._tasks:
+            self._bars.stop()
+
+
+def _rich_bars() -> Any:
+    """Make the columns; here, because pipes need not pay for importing rich."""
+    from rich import progress as columns
+    from rich.console import Console
+
+    return columns.Progress(
+        columns.SpinnerColumn(),
+        columns.TextColumn("{task.description}"),
+        columns.BarColumn(bar_width=30),
+        columns.TaskProgressColumn(show_speed=True),
+        columns.TextColumn("{task.fields[unit]}"),
+        columns.TimeElapsedColumn(),
+        columns.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 class Lines:
@@ -104,6 +106,11 @@ def show_on(display: Display) -> None:
     _display = display
 
 
+def display() -> Display:
+    """Return where progress is shown."""
+    return _display
+
+
 def terminal() -> Display:
     """Return the display that fits standard error."""
     return Bar() if sys.stderr.isatty() else Lines()
@@ -123,12 +130,12 @@ def task(
     Yields:
         A function that counts steps.
     """
-    display = _display
-    display.begin(label, total, unit)
+    shown = _display
+    shown.begin(label, total, unit)
     try:
-        yield display.advance
+        yield shown.advance
     finally:
-        display.end()
+        shown.end()
 
 
 def track(items: Iterable[Item], label: str, total: int, unit: str = "item") -> Iterator[Item]:
