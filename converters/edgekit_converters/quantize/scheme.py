@@ -70,5 +70,5 @@ def scheme_facts(name: str) -> SchemeFacts:
         UnknownName: There is no such scheme.
     """
     if name not in SCHEMES:
-        raise UnknownName("scheme", name, list(SCHEMES))
+        raise UnknownName(kind="scheme", name=name, known=list(SCHEMES))
     return SCHEMES[name]

@@ -1,0 +1,89 @@
+"""Options that convert and quantize share; together they make a recipe."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edgekit.cli import options
+from edgekit.cli.options import Numbers
+from edgekit.manifest import Overrides
+from edgekit.records import from_json, to_json
+from edgekit_converters.quantize.scheme import SCHEMES
+from edgekit_converters.recipe import Recipe, read_recipe
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--scheme", type=click.Choice(list(SCHEMES)), help="How to quantize."),
+    click.option(
+        "--io",
+        type=click.Choice(["float32", "int8", "uint8", "int16"]),
+        help="Type of inputs and outputs; each target has its own.",
+    ),
+    click.option("--calibrate", metavar="DATA", help="Typical inputs, for the ranges."),
+    click.option("--samples", type=click.IntRange(min=1), help="Calibrate on so many.  [200]"),
+    click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
+    click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
+    click.option("--evaluate", metavar="DATA", help="Labelled data: accuracy before and after."),
+    click.option("--metric", help="Metric of the evaluation."),
+    click.option(
+        "--max-drop", type=float, metavar="POINTS", help="Refuse to lose more (exit code 5)."
+    ),
+    click.option(
+        "--input-shape", type=Numbers(*range(1, 7)), help="For a model that leaves it open."
+    ),
+    click.option(
+        "--import-module",
+        "import_modules",
+        multiple=True,
+        metavar="FILE.py",
+        help="Python file that defines custom layers; may be given several times.",
+    ),
+    click.option("--trust", is_flag=True, default=None, help="Run code stored in the model."),
+    click.option(
+        "--recipe",
+        "recipe_file",
+        type=click.Path(path_type=Path),
+        help="Repeat a run: its recipe.toml or run.json; other options win over it.",
+    ),
+    options.labels,
+    options.sample_rate,
+    options.preprocessing,
+)
+
+
+def recipe(function: Function) -> Function:
+    """Add the options of a recipe; passed on as `recipe`, with MODEL in it."""
+
+    @click.argument("model", required=False)
+    @functools.wraps(function)
+    def wrapped(*args: Any, recipe_file: Path | None, **given: Any) -> Any:
+        own = {name: given.pop(name) for name in list(given) if name not in _FIELDS}
+        return function(*args, recipe=_recipe(given, recipe_file), **own)
+
+    decorated: Any = wrapped
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return] # the same callable with other options
+
+
+_FIELDS = {*Recipe.__dataclass_fields__, "overrides"}
+
+
+def _recipe(given: dict[str, Any], file: Path | None) -> Recipe:
+    """Join what a recipe file says and what the command line says, which wins."""
+    values = read_recipe(file) if file else {}
+    overrides: Overrides = given.pop("overrides")
+    wishes = {name: value for name, value in given.items() if value not in (None, ())}
+    if "input_shape" in wishes:
+        wishes["input_shape"] = [int(size) for size in wishes["input_shape"]]
+    said = {name: value for name, value in to_json(overrides).items() if value is not None}
+    joined = {**values, **to_json(wishes)}
+    joined["preprocessing"] = {**values.get("preprocessing", {}), **said}
+    if "model" not in joined:
+        msg = "Missing argument 'MODEL': a Keras file, a SavedModel folder or a float .tflite."
+        raise click.UsageError(msg)
+    return from_json(Recipe, joined, str(file) if file else "the command line")

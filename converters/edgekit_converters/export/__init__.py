@@ -1,0 +1,1 @@
+"""From a converted model to the artifact of one target."""

@@ -1,0 +1,45 @@
+"""What is checked on the bytes of an artifact before it is run."""
+
+from edgekit.flatbuffer.graph import Graph
+from edgekit.placement.op_versions import op_version_problems
+from edgekit.targets import Target
+
+_SHAPE_OPS = {"PACK", "SHAPE", "STRIDED_SLICE"}
+
+
+def problems(graph: Graph, target: Target, scheme: str) -> tuple[str, ...]:
+    """Name what may hurt on the target, one sentence each.
+
+    Args:
+        graph: The artifact.
+        target: Where it is going to run.
+        scheme: How it was quantized.
+    """
+    found = [*op_version_problems(graph, target.op_versions)]
+    if scheme == "int8" and graph.float_islands:
+        names = ", ".join(f"{op.op} (op {op.index})" for op in graph.float_islands)
+        found.append(
+            f"{len(graph.float_islands)} ops stay in float: {names}. "
+            "They cost time, and an integer-only accelerator cannot run them."
+        )
+    if leftovers := _shape_ops(graph):
+        found.append(
+            f"The graph computes shapes while it runs ({', '.join(leftovers)}); "
+            "accelerators refuse that. A fixed input shape in the Keras model removes them."
+        )
+    if dead := _dead_scales(graph):
+        found.append(
+            f"Tensors with scale 0: {', '.join(dead)}. Their values never changed during "
+            "calibration; is the calibration data constant, or the model untrained?"
+        )
+    return tuple(found)
+
+
+def _shape_ops(graph: Graph) -> list[str]:
+    computed = {op.op for op in graph.ops if op.op in _SHAPE_OPS}
+    return sorted(computed) if "SHAPE" in computed else []
+
+
+def _dead_scales(graph: Graph) -> list[str]:
+    tensors = graph.main.tensors
+    return [t.name for t in tensors if not t.is_constant and t.scale and min(t.scale) <= 0]

@@ -1,0 +1,58 @@
+"""What each target gets: its scheme and its type of inputs and outputs."""
+
+from dataclasses import dataclass
+
+from edgekit.errors import TargetError, UsageError
+from edgekit.targets import Target, load_target
+from edgekit_converters.quantize.scheme import scheme_facts
+from edgekit_converters.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One artifact to make.
+
+    Attributes:
+        target: The device.
+        scheme: Quantization scheme.
+        io: Type of inputs and outputs.
+    """
+
+    target: Target
+    scheme: str
+    io: str
+
+
+def plans(recipe: Recipe) -> tuple[Plan, ...]:
+    """Decide what every target of the recipe gets.
+
+    Raises:
+        UnknownName: A target or scheme has no such name.
+        TargetError: The wish does not fit the target.
+        UsageError: The wish contradicts itself, or calibration data are missing.
+    """
+    made = tuple(_plan(load_target(name), recipe) for name in dict.fromkeys(recipe.targets))
+    needy = sorted({plan.scheme for plan in made if scheme_facts(plan.scheme).calibrated})
+    if needy and recipe.calibrate is None:
+        msg = (
+            f"Scheme {', '.join(needy)} takes its ranges from data, and none were given.\n"
+            "Add --calibrate DATA: a folder of 50 or more typical inputs, an .npz or an .npy."
+        )
+        raise UsageError(msg)
+    return made
+
+
+def _plan(target: Target, recipe: Recipe) -> Plan:
+    scheme = recipe.scheme or target.scheme
+    facts = scheme_facts(scheme)
+    if target.delegate == "edgetpu" and scheme != "int8":
+        msg = (
+            f"{target.name}: the Edge TPU runs 8-bit integers only; asked for {scheme}.\n"
+            "Leave --scheme out, or use int8."
+        )
+        raise TargetError(msg)
+    io = recipe.io or (target.io if target.io in facts.io else facts.io[0])
+    if io not in facts.io:
+        msg = f"Scheme {scheme} has inputs and outputs of {', '.join(facts.io)}; asked for {io}."
+        raise UsageError(msg)
+    return Plan(target=target, scheme=scheme, io=io)
