@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tomli_w
 
-from edgekit.errors import UsageError
+from edgekit.errors import RecordError, UsageError
 from edgekit.manifest import Overrides
 from edgekit.records import from_json, read_json, read_toml, to_json
 
@@ -91,9 +91,18 @@ def read_recipe(path: Path) -> dict[str, Any]:
     Raises:
         RecordError: The file is unreadable, or a field is unknown or of the wrong type.
     """
-    values = read_json(path)["recipe"] if path.suffix == ".json" else read_toml(path)
+    values = _of_run(path) if path.suffix == ".json" else read_toml(path)
     from_json(Recipe, {"model": "", "evaluate": "", **values}, str(path))
     return dict(values)
+
+
+def _of_run(path: Path) -> dict[str, Any]:
+    """Take the recipe out of a `run.json`."""
+    document = read_json(path)
+    if not isinstance(document, dict) or not isinstance(document.get("recipe"), dict):
+        msg = f"{path} is no record of a run; convert writes one as run.json."
+        raise RecordError(msg)
+    return dict(document["recipe"])
 
 
 def write_recipe(recipe: Recipe) -> str:
