@@ -1,0 +1,53 @@
+"""The few OpenCV functions that reading and resizing pictures takes, with types."""
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.extras import need
+
+Pixels = NDArray[np.uint8]
+
+
+def decode(data: bytes) -> Pixels | None:
+    """Decode a picture to RGB, or return None where OpenCV cannot.
+
+    Every picture becomes 8 bits and three channels: gray is repeated, a palette is looked
+    up, 16 bits are divided by 256, alpha is dropped. EXIF orientation is applied.
+
+    Args:
+        data: The bytes of the file.
+
+    Returns:
+        Shape (height, width, 3), red first.
+    """
+    cv2 = _cv2()
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if bgr is None:
+        return None
+    return cast("Pixels", cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Resize a picture, bilinear with half-pixel centres and without a low-pass.
+
+    The fixed-point variant is used: it gives the same bits on every processor.
+
+    Args:
+        pixels: Shape (height, width, channels).
+        width: Width of the result, > 0.
+        height: Height of the result, > 0.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    cv2 = _cv2()
+    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+    return cast("Pixels", resized.reshape(height, width, pixels.shape[2]))
+
+
+def _cv2() -> Any:
+    return need("cv2", "read and resize pictures")
