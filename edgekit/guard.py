@@ -25,6 +25,8 @@ from edgekit.records import to_json
 
 _LAST_WORDS = 12  # lines of the child's own output that a crash report shows
 _DAMAGED = "The file may be damaged, or holds something that native code cannot handle."
+# The child imports edgekit from where this process did, and nothing from the working folder.
+_BEGIN = "import sys; sys.path.append(sys.argv[1]); from edgekit.guarded import main; main()"
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,8 @@ def call(
         doing: What is being done, for messages, e.g. `converting model.keras`.
         timeout_s: Seconds after which the child is ended, or None for no limit.
         memory_mb: Address space the child may use, in MiB, or None for no limit.
-        python: Interpreter to run the child with.
+        python: Interpreter to run the child with; another one than this process has brings
+            its own libraries and takes from here only what it lacks.
         **arguments: Records or plain JSON values.
 
     Raises:
@@ -56,7 +59,7 @@ def call(
         "arguments": to_json(arguments),
         "memory_mb": memory_mb,
         "log_level": logging.getLogger("edgekit").getEffectiveLevel(),
-        "path": [entry for entry in sys.path if entry],
+        "path": [entry for entry in sys.path if entry] if python == sys.executable else [],
     }
     with tempfile.TemporaryFile() as noise:
         with _child(python, noise) as child, _deadline(child, timeout_s) as late:
@@ -75,11 +78,11 @@ def call(
 def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child in a session of its own and never leave it behind."""
     child = subprocess.Popen(
-        [python, "-c", "from edgekit.guarded import main; main()"],
+        [python, "-P", "-c", _BEGIN, str(Path(__file__).resolve().parent.parent)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if _log.isEnabledFor(logging.DEBUG) else noise,
-        env=os.environ | {"PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
     try:
@@ -92,12 +95,6 @@ def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-
-
-def _python_path() -> str:
-    """Let the child import edgekit from where this process did."""
-    here = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
 
 
 @contextlib.contextmanager
@@ -172,7 +169,8 @@ def _messages(child: subprocess.Popen[bytes], job: dict[str, Any]) -> Iterator[d
         child.stdin.write(json.dumps(job).encode() + b"\n")
         child.stdin.flush()
     for line in child.stdout:
-        yield json.loads(line)
+        if line.endswith(b"\n"):  # else the child died while it spoke
+            yield json.loads(line)
     child.wait()
 
 

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from typing import IO, Any
@@ -26,11 +27,14 @@ class Channel:
 
     def __init__(self, pipe: IO[str]) -> None:
         self._pipe = pipe
+        self._turn = threading.Lock()
 
     def send(self, kind: str, **content: object) -> None:
-        """Send one message."""
-        self._pipe.write(json.dumps({"kind": kind, **content}) + "\n")
-        self._pipe.flush()
+        """Send one message; any thread may."""
+        line = json.dumps({"kind": kind, **content}) + "\n"
+        with self._turn:
+            self._pipe.write(line)
+            self._pipe.flush()
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Tell the parent that a task begins."""
@@ -86,9 +90,10 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     sys.path[:] = job["path"] + [entry for entry in sys.path if entry not in job["path"]]
     _limit_memory(job["memory_mb"])
-    logger = logging.getLogger("edgekit")
-    logger.addHandler(Forward(channel))
-    logger.setLevel(job["log_level"])
+    for package in ("edgekit", "edgekit_converters", "edgekit_demos"):
+        logger = logging.getLogger(package)
+        logger.addHandler(Forward(channel))
+        logger.setLevel(job["log_level"])
     progress.show_on(channel)
     answer = _answer(job)
     channel.send(**answer)
@@ -143,5 +148,7 @@ def _limit_memory(memory_mb: int | None) -> None:
     if memory_mb is not None and sys.platform != "win32":
         import resource
 
-        size = memory_mb * 2**20
+        size, hard = memory_mb * 2**20, resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard != resource.RLIM_INFINITY:
+            size = min(size, hard)
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
