@@ -1,0 +1,1 @@
+"""Demos on top of edgekit, and the small models and data that they carry."""
