@@ -122,8 +122,8 @@ def machine() -> Machine:
     )
 
 
-def peak_rss_mb() -> float | None:
-    """Most memory that this process ever held, in MiB; None where the system does not say."""
+def peak_rss_mb() -> float:
+    """Most memory that this process ever held, in MiB; 0 where the system does not say."""
     # getrusage on Linux keeps the peak of the process that started this one.
     kilobytes = _field(_PROC / "self/status", "VmHWM")
     if kilobytes is not None:
@@ -134,7 +134,7 @@ def peak_rss_mb() -> float | None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
     if sys.platform == "win32":
         return _windows_peak_mb()
-    return None
+    return 0.0
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
@@ -329,7 +329,7 @@ def _windows_memory_mb() -> float | None:
     return status.total / MIB if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
 
 
-def _windows_peak_mb() -> float | None:
+def _windows_peak_mb() -> float:
     """Ask K32GetProcessMemoryInfo."""
 
     class Counters(ctypes.Structure):
@@ -346,4 +346,4 @@ def _windows_peak_mb() -> float | None:
     asked = kernel.K32GetProcessMemoryInfo(
         ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.byref(counters), counters.length
     )
-    return counters.peak / MIB if asked else None
+    return counters.peak / MIB if asked else 0.0
