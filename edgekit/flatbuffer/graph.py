@@ -45,6 +45,7 @@ _OPTION_ENUMS = {
     "quantized_bias_type": "TensorType",
     "weights_format": "FullyConnectedOptionsWeightsFormat",
 }
+_MAX_RANK = 64
 _MIRROR_PAD = {"mode": "MirrorPadMode"}
 
 
@@ -330,6 +331,8 @@ class _Viewer:
         data = _buffer_data(self.model, table.buffer)
         dtype = dtype_name(table.type)
         shape = _tuple(table.shape)
+        if len(shape) > _MAX_RANK:
+            self.fail(f"tensor {index} has {len(shape):,} dimensions")
         constant = data is not None and data.size > 0 and not table.is_variable
         params = table.quantization
         return TensorView(

@@ -14,6 +14,8 @@ from typing import Any
 import flatbuffers.number_types as numbers
 import numpy as np
 
+from edgekit.flatbuffer import standard
+
 # Union field -> the enum whose members name the tables it may hold.
 UNIONS = {
     "array_indices": "SparseIndexVector",
@@ -26,6 +28,15 @@ UNIONS = {
 _LATER = {
     "Operator": [("debug_metadata_index", 13, -1)],
     "SubGraph": [("debug_metadata_index", 5, -1)],
+}
+
+
+_NUMBERS = {
+    "byte": numbers.Int8Flags,
+    "ubyte": numbers.Uint8Flags,
+    "int": numbers.Int32Flags,
+    "uint": numbers.Uint32Flags,
+    "float": numbers.Float32Flags,
 }
 
 
@@ -75,15 +86,10 @@ class Schema:
 
 @functools.cache
 def schema(table: str) -> Schema:
-    """Learn one table, e.g. `Tensor`.
-
-    Raises:
-        KeyError: The format has no such table.
-    """
-    try:
-        module = importlib.import_module(f"tflite.{table}")
-    except ModuleNotFoundError as error:
-        raise KeyError(table) from error
+    """What one table holds, e.g. `Tensor`, or `TensorMetadata` of the standard metadata."""
+    if table in _written():
+        return _spell_out(table, _written()[table])
+    module = importlib.import_module(f"tflite.{table}")
     prefix = f"{table}Add"
     names = [name.removeprefix(prefix) for name in vars(module) if name.startswith(prefix)]
     fields = [_learn(module, table, name) for name in names]
@@ -106,6 +112,8 @@ def schema(table: str) -> Schema:
 @functools.cache
 def enum_names(enum: str) -> dict[int, str]:
     """Names of the values of an enum, e.g. `Padding` -> {0: 'SAME', 1: 'VALID'}."""
+    if enum in standard.UNIONS:
+        return standard.UNIONS[enum]
     values = vars(getattr(importlib.import_module(f"tflite.{enum}"), enum))
     return {value: name for name, value in values.items() if isinstance(value, int)}
 
@@ -178,3 +186,35 @@ def _learn(module: Any, table: str, camel: str) -> Field:
     if pretended.found == "Union":
         return Field(name, slot, "union", table=UNIONS[name])
     return Field(name, slot, "table" + plural, table=type(value).__name__)
+
+
+@functools.cache
+def _written() -> dict[str, str]:
+    """Fields of each table of the standard metadata, as they are written down."""
+    lines = (line.partition(":") for line in standard.TABLES.split("\n") if line)
+    return {table: fields for table, _, fields in lines}
+
+
+def _spell_out(table: str, line: str) -> Schema:
+    """Turn a written line into a schema."""
+    fields: list[Field] = []
+    slot = 0
+    for entry in line.split():
+        name, _, kind = entry.partition(":")
+        slot += kind in standard.UNIONS
+        fields.append(_spell_field(name, slot, kind))
+        slot += 1
+    return Schema(table, tuple(fields), {f.name: f.default for f in fields}, slot)
+
+
+def _spell_field(name: str, slot: int, kind: str) -> Field:
+    element = kind.strip("[]")
+    plural = "s" if kind.startswith("[") else ""
+    if element in _NUMBERS:
+        default = None if plural else 0
+        return Field(name, slot, "scalar" + plural, _NUMBERS[element], default)
+    if element == "string":
+        return Field(name, slot, "string" + plural)
+    return Field(
+        name, slot, "union" if kind in standard.UNIONS else "table" + plural, table=element
+    )

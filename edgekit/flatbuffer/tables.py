@@ -137,19 +137,38 @@ def read(data: bytes, name: str = "the model") -> ModelFile:
     return ModelFile(name=name, data=data, model=model, end=reader.end)
 
 
-def pack(model: Table, identifier: bytes = IDENTIFIER) -> bytes:
+def read_tables(data: bytes, kind: str, identifier: bytes, name: str) -> Table:
+    """Read a flatbuffer of another format than .tflite.
+
+    Args:
+        data: Its bytes.
+        kind: Name of its root table, e.g. `ModelMetadata`.
+        identifier: Its bytes 4 to 8.
+        name: What messages call it.
+
+    Raises:
+        InputError: It is something else, or damaged.
+    """
+    if data[4:8] != identifier:
+        msg = f"{name} has the identifier {data[4:8]!r}; {identifier!r} was expected."
+        raise InputError(msg)
+    return _Reader(data, name).root(kind)
+
+
+def pack(root: Table, identifier: bytes = IDENTIFIER) -> bytes:
     """Write a tree of tables as a file.
 
     Raises:
         InputError: The file would exceed 2 GB, or holds something that this schema does not
             know and could not be written back.
     """
-    size = sum(len(buffer.data) for buffer in model.buffers or () if buffer.data is not None)
+    buffers = getattr(root, "buffers", None) or ()
+    size = sum(len(buffer.data) for buffer in buffers if buffer.data is not None)
     if size > MAX_BYTES - 2**20:
         msg = f"The model's constants take {size:,} bytes; a .tflite file can hold 2 GB."
         raise InputError(msg)
     builder = flatbuffers.Builder(size + size // 8 + 2**16)
-    builder.Finish(_pack_table(builder, model), file_identifier=identifier)
+    builder.Finish(_pack_table(builder, root), file_identifier=identifier)
     return bytes(builder.Output())
 
 
