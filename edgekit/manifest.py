@@ -1,6 +1,7 @@
 """The manifest: what a model carries about itself, one schema for every file format."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -8,6 +9,7 @@ from edgekit.errors import RecordError
 from edgekit.records import from_json, to_json
 
 SCHEMA = 1
+_MAX_DEPTH = 50
 
 Task = Literal["classify", "detect", "keywords", "generic"]
 Color = Literal["rgb", "bgr", "gray"]
@@ -40,6 +42,9 @@ class Preprocessing:
             raise RecordError(msg)
         if min(self.std) <= 0:
             msg = f"std must be above 0; found {min(self.std):g}."
+            raise RecordError(msg)
+        if not all(map(math.isfinite, self.mean + self.std)):
+            msg = f"mean and std must be finite numbers; found {self.mean} and {self.std}."
             raise RecordError(msg)
 
     @classmethod
@@ -223,4 +228,31 @@ class Manifest:
                 "Was the model written by a later edgekit? Update: pip install -U edgekit"
             )
             raise RecordError(msg)
+        _check_depth_and_text(values, where)
         return from_json(cls, values, f"the manifest in {where}")
+
+
+def _check_depth_and_text(values: Any, where: str) -> None:
+    """Refuse what could not be shown or written again: endless nesting, half characters."""
+    layer = [values]
+    for _ in range(_MAX_DEPTH):
+        for text in (each for each in layer if isinstance(each, str)):
+            if _half_character(text):
+                msg = f"The manifest in {where} holds {text[:20]!r}, which is no valid text."
+                raise RecordError(msg)
+        layer = [inner for each in layer for inner in _inside(each)]
+        if not layer:
+            return
+    msg = f"The manifest in {where} is nested deeper than {_MAX_DEPTH} levels; is it damaged?"
+    raise RecordError(msg)
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _half_character(text: str) -> bool:
+    """Whether a surrogate stands alone: JSON can write it, UTF-8 cannot."""
+    return any("\ud800" <= each <= "\udfff" for each in text)

@@ -32,9 +32,8 @@ def to_json(value: Any) -> Any:
         return [to_json(each) for each in value]
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.item() if hasattr(value, "item") else value
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def from_json(cls: type[Record], values: Any, where: str) -> Record:
@@ -74,7 +73,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         msg = f"Cannot read {path}: {error.strerror}."
         raise RecordError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path} is not valid TOML: {error}."
         raise RecordError(msg) from error
 
@@ -114,11 +113,21 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return from_json(typing.cast("type[Any]", hint), value, where)
     if isinstance(value, bool) and hint is not bool:
         raise _wrong(where, value, hint.__name__)
-    if hint is float and isinstance(value, int):
-        return float(value)
+    if hint is float and isinstance(value, int | float):
+        return _finite(value, where)
     if not isinstance(value, hint):
         raise _wrong(where, value, hint.__name__)
     return value
+
+
+def _finite(value: float, where: str) -> float:
+    try:
+        real = float(value)
+    except OverflowError:
+        real = math.inf
+    if not math.isfinite(real):
+        raise _wrong(where, value, "a finite number")
+    return real
 
 
 def _wrong(where: str, value: object, wanted: str) -> RecordError:
