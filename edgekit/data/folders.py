@@ -86,7 +86,8 @@ def open_folder(path: Path, feed: Feed, labels: Sequence[str], *, labelled: bool
     loose = find.files_in(path, suffixes)
     if groups and (labelled or not loose):
         files = [file for name in groups for file in find.files_below(path / name, suffixes)]
-        _warn_left_out(path, loose, groups)
+        if labelled:
+            _warn_left_out(path, loose, groups)
         names = [file.relative_to(path).parts[0] for file in files]
         classes = _folder_classes(path, names, labels, labelled=labelled)
     elif groups:
