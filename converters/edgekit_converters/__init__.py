@@ -1,0 +1,1 @@
+"""edgekit's heavy half: import, prune, quantize and export models, with TensorFlow."""

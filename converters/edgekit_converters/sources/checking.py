@@ -1,0 +1,93 @@
+"""Random input that suits a model, and how far two models are apart on it."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit_converters.sources.source import InputSpec
+
+TOLERANCE = 1e-4  # largest relative difference between two forms of the same model
+SAMPLES = 4
+DEVIATIONS = (1.0, 0.1, 0.01, 3.0)  # of the random numbers in one sample after the other
+_SEED = 20
+
+Feed = list[NDArray[Any]]
+
+
+def random_feeds(
+    specs: Sequence[InputSpec], *, normalizes_itself: bool, count: int = SAMPLES, batch: int = 1
+) -> list[Feed]:
+    """Draw input for a model, always the same for the same model.
+
+    1. Where an Embedding reads the input: whole numbers in [0, rows).
+    2. Where the graph scales its input itself: uniform in [0, 255), as pixels are.
+    3. Integers: 0 or 1; booleans likewise.
+    4. Else normal with mean 0; the deviation differs from sample to sample
+       (`DEVIATIONS`), because a softmax that is driven into saturation hides differences.
+
+    Args:
+        specs: The inputs; their shapes must be fixed.
+        normalizes_itself: Whether the model takes pixels 0..255.
+        count: How many samples.
+        batch: Samples in each array, where the model leaves that open.
+
+    Returns:
+        `count` lists, each with one array of shape (batch, ...) for each input.
+    """
+    rng = np.random.default_rng(_SEED)
+    return [
+        [_draw(rng, spec, batch, None if normalizes_itself else deviation) for spec in specs]
+        for deviation in itertools.islice(itertools.cycle(DEVIATIONS), count)
+    ]
+
+
+def relative_difference(
+    expected: Sequence[NDArray[Any]], found: Sequence[NDArray[Any]]
+) -> float:
+    """Return how far the outputs of two models are apart, the worst output counting.
+
+    max |expected - found| / max |expected| for each output: relative to the largest value
+    of the output, not value by value, because a softmax has values next to 0 whose own
+    ratio says nothing. Values that are not finite must be equal, else the result is inf.
+
+    Args:
+        expected: Outputs of the model that is held to be right, one array each.
+        found: Outputs of the other one, of the same shapes.
+
+    >>> relative_difference([np.array([1.0, 4.0])], [np.array([1.0, 4.1])])
+    0.025
+    """
+    return max((_apart(a, b) for a, b in zip(expected, found, strict=True)), default=0.0)
+
+
+def _draw(
+    rng: np.random.Generator, spec: InputSpec, batch: int, deviation: float | None
+) -> NDArray[Any]:
+    """Draw one array; without a deviation it is pixels."""
+    shape = (spec.batch or batch, *(size or 1 for size in spec.shape))
+    if spec.indices is not None:
+        return rng.integers(0, spec.indices, shape).astype(spec.dtype)
+    if spec.dtype == "bool" or np.issubdtype(np.dtype(spec.dtype), np.integer):
+        high = 256 if deviation is None or spec.dtype == "uint8" else 2
+        return rng.integers(0, high, shape).astype(spec.dtype)
+    if deviation is None:
+        return rng.uniform(0, 255, shape).astype(spec.dtype)
+    return (deviation * rng.standard_normal(shape)).astype(spec.dtype)
+
+
+def _apart(expected: NDArray[Any], found: NDArray[Any]) -> float:
+    if expected.shape != found.shape:
+        return float("inf")
+    a, b = expected.astype(np.float64), found.astype(np.float64)
+    finite = np.isfinite(a)
+    if (finite != np.isfinite(b)).any() or not np.array_equal(
+        a[~finite], b[~finite], equal_nan=True
+    ):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    scale = max(float(np.abs(a[finite]).max()), float(np.finfo(np.float32).tiny))
+    return float(np.abs(a[finite] - b[finite]).max()) / scale
