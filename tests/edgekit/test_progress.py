@@ -1,0 +1,98 @@
+"""Progress is shown where a person watches, and nowhere else."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit import progress
+
+
+@pytest.fixture(autouse=True)
+def silent_afterwards() -> Iterator[None]:
+    yield
+    progress.show_on(progress.Silent())
+
+
+@given(items=st.lists(st.integers(), max_size=10))
+def test_tracking_changes_nothing(items: list[int]) -> None:
+    assert list(progress.track(items, "Counting", len(items))) == items
+
+
+def test_a_library_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    with progress.task("Working", 2) as advance:
+        advance(2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pipe_gets_one_line_a_task_on_standard_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    progress.show_on(progress.terminal())
+    for _ in progress.track([1, 2, 3], "Calibrating", 3, "image"):
+        with progress.task("Looking"):
+            pass
+    assert capfd.readouterr() == ("", "Calibrating (3 images)\nLooking\nLooking\nLooking\n")
+
+
+def test_a_task_ends_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+    display = progress.Lines()
+    monkeypatch.setattr(display, "end", lambda: ended.append(True))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    progress.show_on(display)
+    with pytest.raises(ZeroDivisionError), progress.task("Dividing"):
+        _ = 1 / 0
+    assert ended == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_bars_that_go_away() -> None:
+    shown = on_a_terminal(
+        "import time\n"
+        "for _ in progress.track(range(3), 'Outer', 3, 'model'):\n"
+        "    for _ in progress.track(range(2), 'Inner', 2, 'image'):\n"
+        "        time.sleep(0.06)\n"
+        "with progress.task('Of unknown length') as advance:\n"
+        "    advance(1); time.sleep(0.2)\n"
+    )
+    for text in ("Outer", "Inner", "image", "Of unknown length"):
+        assert text in shown
+    assert shown.endswith("\x1b[2K\x1b[?25h"), "the last line is erased, the cursor is back"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_message_while_a_bar_is_shown_is_kept() -> None:
+    shown = on_a_terminal(
+        "import sys\nwith progress.task('Working', 5):\n    sys.stderr.write('a warning\\n')\n"
+    )
+    assert "a warning" in shown
+
+
+def on_a_terminal(code: str) -> str:
+    """Run code in a process whose standard error is a terminal; return what was shown."""
+    ours, theirs = pty.openpty()
+    begin = "from edgekit import progress; progress.show_on(progress.terminal())\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", begin + code],
+        stderr=theirs,
+        env=os.environ
+        | {"TERM": "xterm", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:  # what Linux says at the end of a terminal
+        pass
+    finally:
+        os.close(ours)
+    assert child.wait(20) == 0, shown.decode()
+    return shown.decode()
