@@ -1,0 +1,229 @@
+"""Compare two models on the same data."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import guard
+from edgekit.data import Dataset
+from edgekit.errors import UsageError
+from edgekit.evaluation.metrics import Accuracy, Agreement, Sqnr
+from edgekit.evaluation.models import Arrays, forward, match
+from edgekit.evaluation.request import DataRequest
+from edgekit.evaluation.subject import (
+    Interpreter,
+    Subject,
+    label_names,
+    open_data,
+    open_data_with_classes_if_any,
+    open_subject,
+)
+from edgekit.manifest import Overrides
+from edgekit.progress import track
+from edgekit.records import from_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two models.
+
+    Attributes:
+        model: Its file.
+        metric: `accuracy`, or None where the data have no classes that it knows.
+        value: The metric's value.
+    """
+
+    model: str
+    metric: str | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How far two models agree.
+
+    Attributes:
+        agreement: Share of samples where both choose the same class; None if their outputs
+            are no class scores.
+        a: The first model.
+        b: The second one.
+        max_abs_diff: Largest difference of any output value.
+        sqnr_db: Power of a's outputs against that of the difference, by a's output names.
+        samples: How many samples were fed to both.
+        skipped: How many could not be read.
+        data: What the data are, in words.
+    """
+
+    agreement: float | None
+    a: Side
+    b: Side
+    max_abs_diff: float | None
+    sqnr_db: dict[str, float]
+    samples: int
+    skipped: int
+    data: str
+
+
+def compare(
+    a: str | Path,
+    b: str | Path,
+    data: str | Path,
+    *,
+    labels: Sequence[str] = (),
+    limit: int | None = None,
+    overrides: Overrides | None = None,
+    sample_rate_hz: int | None = None,
+    seed: int = 0,
+    interpreter: Interpreter | None = None,
+) -> Comparison:
+    """Feed two models the same data and say how far they agree.
+
+    Each model gets the samples prepared as it says itself.
+
+    Args:
+        a: A .tflite or a Keras file.
+        b: Another one.
+        data: Folder or file, see the command line's contract.
+        labels: Names of the classes in the order of the outputs.
+        limit: Use no more than so many samples.
+        overrides: Preprocessing for both models.
+        sample_rate_hz: For models of sounds, where they do not say it.
+        seed: Which samples `limit` chooses.
+        interpreter: How a .tflite is run.
+
+    Raises:
+        InputError: A model or the data cannot be used.
+        UsageError: The models' inputs or outputs do not fit together.
+    """
+    request = DataRequest(
+        path=str(data),
+        overrides=overrides or Overrides(),
+        labels=tuple(labels),
+        samples=limit,
+        seed=seed,
+        sample_rate_hz=sample_rate_hz,
+    )
+    answer = guard.call(
+        "edgekit.evaluation.compare:_worker",
+        doing=f"comparing {Path(a).name} and {Path(b).name}",
+        a=str(a),
+        b=str(b),
+        request=request,
+        interpreter=interpreter or Interpreter(),
+    )
+    return from_json(Comparison, answer, "the comparison")
+
+
+def _worker(a: str, b: str, request: dict[str, Any], interpreter: dict[str, Any]) -> Comparison:
+    """Do the work, inside the guarded child."""
+    how = from_json(Interpreter, interpreter, "the interpreter")
+    wishes = from_json(DataRequest, request, "the request")
+    pair = Pair(open_subject(a, how), open_subject(b, how))
+    first, second, labelled = _open_both(pair, wishes)
+    judges = _judges(pair, first, wishes) if labelled else None
+    sqnr, agreement, largest, count = Sqnr(), Agreement(), None, 0
+    samples = track(pair.run(first, second), "Comparing", len(first), "sample")
+    for mine, theirs, label in samples:
+        sqnr.add(theirs, mine)
+        largest = _larger(largest, mine, theirs)
+        if pair.scores is not None:
+            agreement.add(mine[pair.scores], theirs[pair.scores])
+        if judges is not None and label is not None:
+            judges[0].add(mine, label)
+            judges[1].add(theirs, label)
+        count += 1
+    values = [judge.score().value for judge in judges] if judges else [None, None]
+    metric = "accuracy" if judges else None
+    return Comparison(
+        agreement=agreement.value,
+        a=Side(model=a, metric=metric, value=values[0]),
+        b=Side(model=b, metric=metric, value=values[1]),
+        max_abs_diff=largest,
+        sqnr_db=sqnr.score().per_output,
+        samples=count,
+        skipped=first.skipped,
+        data=first.description,
+    )
+
+
+class Pair:
+    """Two models whose inputs and outputs correspond.
+
+    Args:
+        a: The first one; inputs and outputs go by its names.
+        b: The second one.
+
+    Raises:
+        UsageError: They do not fit together.
+
+    Attributes:
+        scores: Name of the output that holds class scores, or None.
+    """
+
+    def __init__(self, a: Subject, b: Subject) -> None:
+        self.a, self.b = a, b
+        self._inputs = match(a.model.inputs, b.model.inputs, "inputs")
+        self._outputs = match(a.model.outputs, b.model.outputs, "outputs")
+        theirs = {other: mine for mine, other in self._outputs.items()}
+        self.scores = a.scores or theirs.get(b.scores or "")
+
+    def one(self, inputs: Arrays, other: Arrays | None = None) -> tuple[Arrays, Arrays]:
+        """Feed one sample to both.
+
+        Args:
+            inputs: For the first model, by its names.
+            other: For the second one, by its own names; None feeds it the same values.
+
+        Returns:
+            The outputs of each, both by the names of the first.
+        """
+        fed = other or {self._inputs[name]: each for name, each in inputs.items()}
+        found = forward(self.b.model, fed)
+        return forward(self.a.model, inputs), {
+            mine: found[theirs] for mine, theirs in self._outputs.items()
+        }
+
+    def run(
+        self, first: Dataset, second: Dataset | None
+    ) -> Iterator[tuple[Arrays, Arrays, int | None]]:
+        """Feed whole sets; yields both models' outputs and the sample's class."""
+        if second is None:
+            for sample in first:
+                yield *self.one(sample.inputs), sample.label
+            return
+        for sample, other in zip(first, second, strict=True):
+            yield *self.one(sample.inputs, other.inputs), sample.label
+
+
+def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None, bool]:
+    """Open the data once, or twice if the models want them prepared differently."""
+    mine, theirs = (each.preprocessing(wishes.overrides) for each in (pair.a, pair.b))
+    if not wishes.labels:
+        wishes = replace(wishes, labels=pair.a.labels or pair.b.labels)
+    first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine)
+    shapes = [list(each.shapes.values()) for each in (pair.a, pair.b)]
+    if mine == theirs and shapes[0] == shapes[1]:
+        return first, None, labelled
+    second = open_data(pair.b, wishes, labelled=labelled, preprocessing=theirs)
+    if len(first) != len(second):
+        msg = f"The models find {len(first)} and {len(second)} samples in {wishes.path}."
+        raise UsageError(msg)
+    return first, second, labelled
+
+
+def _judges(pair: Pair, dataset: Dataset, wishes: DataRequest) -> list[Accuracy]:
+    names = label_names(pair.a, dataset, wishes)
+    return [Accuracy(pair.scores or "", names) for _ in range(2)]
+
+
+def _larger(known: float | None, mine: Arrays, theirs: Arrays) -> float | None:
+    """Return the largest difference so far; what is not a number does not count."""
+    found = [
+        float(np.nanmax(np.abs(each.ravel() - theirs[name].ravel()), initial=0.0))
+        for name, each in mine.items()
+        if each.size
+    ]
+    return max([*found, known or 0.0]) if found or known is not None else None

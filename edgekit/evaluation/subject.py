@@ -1,0 +1,199 @@
+"""A model under examination: opened, with all that is needed to feed and to judge it."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekit.data import Dataset, check_classes, open_dataset
+from edgekit.errors import DataError, UsageError
+from edgekit.evaluation.foreign import Foreign, read_foreign
+from edgekit.evaluation.models import (
+    AnyModel,
+    class_output,
+    is_keras,
+    open_model,
+    sample_shapes,
+)
+from edgekit.evaluation.preprocessing import resolve
+from edgekit.evaluation.request import DataRequest
+from edgekit.manifest import Manifest, Overrides, Preprocessing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """How a .tflite is run; has no meaning for a Keras file.
+
+    Attributes:
+        backend: Interpreter package.
+        threads: CPU threads; None chooses.
+        delegate: Accelerator; None is the CPU.
+    """
+
+    backend: str = "auto"
+    threads: int | None = None
+    delegate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An opened model.
+
+    Attributes:
+        path: Its file.
+        model: The model.
+        shapes: Shape of one sample of each input.
+        scores: Name of the output that holds class scores, or None.
+        foreign: What a file without a manifest says in its own way.
+    """
+
+    path: Path
+    model: AnyModel
+    shapes: dict[str, tuple[int, ...]]
+    scores: str | None
+    foreign: Foreign = field(default_factory=Foreign)
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What the file carries about itself."""
+        return self.model.manifest
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model tells apart; 0 if it has no class scores."""
+        sizes = {spec.name: math.prod(spec.shape) for spec in self.model.outputs}
+        return sizes[self.scores] if self.scores is not None else 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes that the file carries; empty if there are none that fit."""
+        known = self.manifest.labels if self.manifest else ()
+        found = known or self.foreign.labels
+        return found if known or len(found) == self.classes else ()
+
+    def preprocessing(self, overrides: Overrides) -> Preprocessing | None:
+        """Return how pictures are prepared for this model, saying what is assumed."""
+        return resolve(
+            overrides,
+            shapes=self.shapes,
+            manifest=self.manifest,
+            foreign=self.foreign,
+            normalizes_itself=bool(getattr(self.model, "normalizes_itself", False)),
+        )
+
+    def dtypes(self) -> dict[str, str]:
+        """Return numpy's name of the type of each input."""
+        named = {spec.name: getattr(spec, "dtype", "float32") for spec in self.model.inputs}
+        return {name: str(dtype) for name, dtype in named.items()}
+
+
+def open_subject(path: str, interpreter: Interpreter) -> Subject:
+    """Open a model file; call it inside a guarded child process only.
+
+    Raises:
+        InputError: There is no such file, or it is no model.
+        MissingExtra: It is a Keras file, and TensorFlow is not installed.
+    """
+    file = Path(path)
+    model = open_model(
+        file,
+        backend=interpreter.backend,
+        threads=interpreter.threads,
+        delegate=interpreter.delegate,
+    )
+    has_own_ways = model.manifest is None and not is_keras(file)
+    return Subject(
+        path=file,
+        model=model,
+        shapes=sample_shapes(model),
+        scores=class_output(model),
+        foreign=read_foreign(file) if has_own_ways else Foreign(),
+    )
+
+
+def open_data(
+    subject: Subject,
+    request: DataRequest,
+    *,
+    labelled: bool,
+    preprocessing: Preprocessing | None = None,
+) -> Dataset:
+    """Open data for a model, in the choice of samples that was asked for.
+
+    Args:
+        subject: The model.
+        request: What is wanted.
+        labelled: Whether every sample must have a class that the model knows.
+        preprocessing: How pictures are prepared, if that is settled; else as the request
+            or the model says.
+
+    Raises:
+        DataError: There is no such set, or it does not fit the model.
+    """
+    settled = preprocessing or request.preprocessing or subject.preprocessing(request.overrides)
+    dataset = open_dataset(
+        Path(request.path),
+        shapes=subject.shapes,
+        dtypes=subject.dtypes(),
+        preprocessing=settled,
+        labels=request.labels or subject.labels,
+        labelled=labelled,
+        sample_rate_hz=request.sample_rate_hz or sample_rate_hz(subject.manifest),
+    )
+    if labelled:
+        check_classes(dataset, subject.classes)
+    if request.samples is not None:
+        return dataset.subset(request.samples, request.seed)
+    return dataset
+
+
+def open_data_with_classes_if_any(
+    subject: Subject, request: DataRequest, preprocessing: Preprocessing | None
+) -> tuple[Dataset, bool]:
+    """Open data for a model, with classes where the data have some that the model knows.
+
+    Returns:
+        The data, and whether their samples have classes.
+
+    Raises:
+        DataError: There is no such set, or it does not fit the model.
+    """
+    if subject.scores is not None:
+        try:
+            found = open_data(subject, request, labelled=True, preprocessing=preprocessing)
+        except DataError:
+            if request.labels:
+                raise
+        else:
+            return found, True
+    return open_data(subject, request, labelled=False, preprocessing=preprocessing), False
+
+
+def label_names(subject: Subject, dataset: Dataset, request: DataRequest) -> tuple[str, ...]:
+    """Return one name for each class of the model."""
+    names = tuple(dataset.labels) or request.labels or subject.labels
+    rest = (f"class {index}" for index in range(len(names), subject.classes))
+    return (*names, *rest)
+
+
+def need_scores(subject: Subject) -> str:
+    """Return the name of the output that holds class scores.
+
+    Raises:
+        UsageError: The model has none.
+    """
+    if subject.scores is None:
+        shapes = ", ".join(f"{each.name} {each.shape}" for each in subject.model.outputs)
+        msg = (
+            f"{subject.path.name} has no output with one score for each class; "
+            f"found {shapes}.\nAccuracy needs one. Measure it against its float model with: "
+            "--metric sqnr_db --reference FLOAT_MODEL"
+        )
+        raise UsageError(msg)
+    return subject.scores
+
+
+def sample_rate_hz(manifest: Manifest | None) -> int | None:
+    """Return the rate of the sounds that the model takes, if the manifest says it."""
+    said: Any = (manifest.front_end or {}).get("sample_rate_hz") if manifest else None
+    return said if isinstance(said, int) else None

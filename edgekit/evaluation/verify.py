@@ -1,0 +1,241 @@
+"""Verify a quantized model against its float original, in one pass over each data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgekit import guard
+from edgekit.data import Dataset
+from edgekit.data.lint import Finding
+from edgekit.errors import UnknownName
+from edgekit.evaluation.compare import Pair
+from edgekit.evaluation.degenerate import Watch, findings
+from edgekit.evaluation.evaluate import default_metric
+from edgekit.evaluation.metrics import METRICS, Accuracy, Agreement, Metric, Sqnr
+from edgekit.evaluation.models import Arrays
+from edgekit.evaluation.request import DataRequest
+from edgekit.evaluation.subject import (
+    Interpreter,
+    label_names,
+    need_scores,
+    open_data,
+    open_subject,
+)
+from edgekit.progress import track
+from edgekit.records import from_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One metric of one model.
+
+    Attributes:
+        metric: Its name.
+        value: Its value: a fraction in [0, 1], or dB if the name ends in `_db`.
+    """
+
+    metric: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What quantization changed.
+
+    Attributes:
+        float_metric: Metric of the float model on the evaluation data; None without them.
+        quantized_metric: Same, of the quantized model.
+        drop: Float minus quantized; None for metrics that are no fraction.
+        agreement: Share of the samples where both choose the same class: of the
+            calibration samples, else of the evaluation samples; None for outputs that are
+            no class scores, and without data.
+        sqnr_db: Signal to noise of each output on the same samples, by its name.
+        calibration_samples: How many were fed.
+        evaluation_samples: How many were fed.
+        per_class: The quantized model's metric of each class.
+        findings: Worthless outputs, explained.
+    """
+
+    float_metric: Value | None
+    quantized_metric: Value | None
+    drop: float | None
+    agreement: float | None
+    sqnr_db: dict[str, float]
+    calibration_samples: int
+    evaluation_samples: int
+    per_class: dict[str, float]
+    findings: tuple[Finding, ...]
+
+
+def verify(
+    float_path: str | Path,
+    quantized_path: str | Path,
+    *,
+    calibration: DataRequest | None = None,
+    evaluation: DataRequest | None = None,
+    metric: str | None = None,
+    interpreter: Interpreter | None = None,
+) -> Verification:
+    """Run both models over both data sets, each set once.
+
+    Args:
+        float_path: The float model, a .tflite or a Keras file.
+        quantized_path: The quantized one.
+        calibration: Samples to measure agreement and noise on; classes are not needed.
+        evaluation: Samples with classes to measure the metric of both models on.
+        metric: Metric of the evaluation; None takes what suits the model.
+        interpreter: How a .tflite is run.
+
+    Raises:
+        InputError: A model or data set cannot be used.
+        UsageError: The models do not fit together, or the metric does not suit them.
+    """
+    answer = guard.call(
+        "edgekit.evaluation.verify:_worker",
+        doing=f"verifying {Path(quantized_path).name}",
+        float_path=str(float_path),
+        quantized_path=str(quantized_path),
+        calibration=calibration,
+        evaluation=evaluation,
+        metric=metric,
+        interpreter=interpreter or Interpreter(),
+    )
+    return from_json(Verification, answer, "the verification")
+
+
+def _worker(
+    *,
+    float_path: str,
+    quantized_path: str,
+    calibration: dict[str, Any] | None,
+    evaluation: dict[str, Any] | None,
+    metric: str | None,
+    interpreter: dict[str, Any],
+) -> Verification:
+    """Do the work, inside the guarded child."""
+    how = from_json(Interpreter, interpreter, "the interpreter")
+    pair = Pair(open_subject(float_path, how), open_subject(quantized_path, how))
+    closeness, worth = Closeness(pair), None
+    if calibration is not None:
+        dataset = open_data(pair.a, _request(calibration, pair), labelled=False)
+        _feed(pair, dataset, [closeness])
+    calibration_samples = closeness.samples
+    if evaluation is not None:
+        worth, dataset = _open_evaluation(pair, _request(evaluation, pair), metric)
+        _feed(pair, dataset, [worth] if calibration else [worth, closeness])
+    return Verification(
+        float_metric=worth.float_metric if worth else None,
+        quantized_metric=worth.quantized_metric if worth else None,
+        drop=worth.drop if worth else None,
+        agreement=closeness.agreement.value,
+        sqnr_db=closeness.sqnr.score().per_output,
+        calibration_samples=calibration_samples,
+        evaluation_samples=worth.samples if worth else 0,
+        per_class=worth.quantized.score().per_class if worth else {},
+        findings=findings(closeness.watches, pair.scores),
+    )
+
+
+class Taker(Protocol):
+    """What looks at both models' outputs for one sample after the other."""
+
+    def add(self, mine: Arrays, theirs: Arrays, label: int | None) -> None:
+        """Count one sample, given the float model's outputs, the quantized one's, its class."""
+
+
+class Closeness:
+    """How near the quantized outputs are to the float ones."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.sqnr = Sqnr()
+        self.agreement = Agreement()
+        self.watches = {spec.name: (Watch(), Watch()) for spec in pair.a.model.outputs}
+        self.samples = 0
+        self._scores = pair.scores
+
+    def add(self, mine: Arrays, theirs: Arrays, label: int | None) -> None:  # noqa: ARG002 (see Taker)
+        """Count one sample."""
+        self.samples += 1
+        self.sqnr.add(theirs, mine)
+        if self._scores is not None:
+            self.agreement.add(mine[self._scores], theirs[self._scores])
+        for name, (original, quantized) in self.watches.items():
+            original.add(mine[name])
+            quantized.add(theirs[name])
+
+
+class Worth:
+    """The metric of both models.
+
+    Args:
+        original: The float model's metric; None if the metric compares with that model.
+        quantized: The quantized model's metric.
+    """
+
+    def __init__(self, original: Metric | None, quantized: Metric) -> None:
+        self.original = original
+        self.quantized = quantized
+        self.samples = 0
+
+    def add(self, mine: Arrays, theirs: Arrays, label: int | None) -> None:
+        """Count one sample."""
+        self.samples += 1
+        if self.original is not None:
+            self.original.add(mine, label)
+        self.quantized.add(theirs, label if self.quantized.needs == "label" else mine)
+
+    @property
+    def float_metric(self) -> Value | None:
+        """The float model's value; None if the metric compares with that model."""
+        return _value(self.original) if self.original is not None else None
+
+    @property
+    def quantized_metric(self) -> Value:
+        """The quantized model's value."""
+        return _value(self.quantized)
+
+    @property
+    def drop(self) -> float | None:
+        """Float minus quantized; None if the metric is no fraction."""
+        before = self.float_metric.value if self.float_metric else None
+        after = self.quantized_metric.value
+        return None if before is None or after is None else before - after
+
+
+def _value(metric: Metric) -> Value:
+    score = metric.score()
+    return Value(metric=score.metric, value=score.value)
+
+
+def _open_evaluation(
+    pair: Pair, request: DataRequest, metric: str | None
+) -> tuple[Worth, Dataset]:
+    """Open the evaluation data and make the metric of each model."""
+    subject = replace(pair.a, scores=pair.scores)  # the quantized model may know it better
+    name = metric or default_metric(subject)
+    if name not in METRICS:
+        raise UnknownName(kind="metric", name=name, known=list(METRICS))
+    if METRICS[name].needs == "reference":
+        return Worth(None, Sqnr()), open_data(subject, request, labelled=False)
+    scores = need_scores(subject)
+    dataset = open_data(subject, request, labelled=True)
+    labels = label_names(subject, dataset, request)
+    return Worth(Accuracy(scores, labels), Accuracy(scores, labels)), dataset
+
+
+def _feed(pair: Pair, dataset: Dataset, takers: Sequence[Taker]) -> None:
+    samples = track(pair.run(dataset, None), "Verifying", len(dataset), "sample")
+    for mine, theirs, label in samples:
+        for taker in takers:
+            taker.add(mine, theirs, label)
+
+
+def _request(values: dict[str, Any], pair: Pair) -> DataRequest:
+    """Read a request, with labels and preprocessing settled for both models alike."""
+    wishes = from_json(DataRequest, values, "the request")
+    return replace(
+        wishes,
+        labels=wishes.labels or pair.b.labels or pair.a.labels,
+        preprocessing=wishes.preprocessing or pair.b.preprocessing(wishes.overrides),
+    )
