@@ -1,5 +1,7 @@
 """Entry point: a group that imports a command only when it is called."""
 
+import io
+import os
 import signal
 import sys
 import traceback
@@ -75,8 +77,15 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; turn errors into one message and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # A name of a file may be no valid text; it is shown as \udcNN, as JSON escapes it, too.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli(standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit:  # how click ends when the reader of our output went away
+        code = 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (no traceback uninvited)
         if "--debug" in sys.argv:
             traceback.print_exc()
@@ -114,7 +123,8 @@ def _(error: BaseException) -> int:  # noqa: ARG001 (there is nothing to say abo
 
 @tell.register
 def _(error: BrokenPipeError) -> int:  # noqa: ARG001 (the reader of our output went away)
-    sys.stderr.close()
+    # Python flushes standard output once more when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
