@@ -9,6 +9,7 @@ from edgekit.errors import MissingExtra
 EXTRAS = {
     "ai_edge_quantizer": "convert",
     "cv2": "camera",
+    "h5py": "convert",
     "keras": "convert",
     "sounddevice": "audio",
     "tensorflow": "convert",
@@ -24,7 +25,7 @@ def need(module: str, why: str) -> ModuleType:
         why: What it is needed for, as the end of "... is needed to", e.g. `read images`.
 
     Raises:
-        MissingExtra: The module, or something it imports, is not installed.
+        MissingExtra: The module, or something it imports, is not installed or broken.
     """
     try:
         return importlib.import_module(module)
@@ -35,5 +36,14 @@ def need(module: str, why: str) -> ModuleType:
         msg = (
             f"{missing} is needed to {why}, and it is not installed.\n"
             f"Install it with: pip install 'edgekit[{EXTRAS[missing]}]'"
+        )
+        raise MissingExtra(msg) from error
+    except ImportError as error:  # e.g. a cv2 that needs a library of the system
+        broken = module.partition(".")[0]
+        if broken not in EXTRAS:
+            raise
+        msg = (
+            f"{broken} is needed to {why}; it is installed, but cannot be loaded: {error}.\n"
+            f"Install it anew with: pip install --force-reinstall 'edgekit[{EXTRAS[broken]}]'"
         )
         raise MissingExtra(msg) from error
