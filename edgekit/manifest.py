@@ -58,7 +58,7 @@ class Preprocessing:
             msg = f"An input range goes from low to high; found {low:g},{high:g}."
             raise RecordError(msg)
         std = 255.0 / (high - low)
-        return cls(mean=(-low * std,), std=(std,), **rest)
+        return cls(mean=(0.0 - low * std,), std=(std,), **rest)
 
     @property
     def input_range(self) -> tuple[float, float]:

@@ -6,20 +6,24 @@ in another one (`edgekit.evaluation.verify`); this process only reads and writes
 
 import json
 import logging
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import guard
-from edgekit.errors import GateError
+from edgekit.artifact import write_manifest
+from edgekit.data import labels_of
+from edgekit.errors import GateError, UsageError
 from edgekit.evaluation.request import DataRequest
-from edgekit.evaluation.verify import Verification, verify
+from edgekit.evaluation.verify import Value, Verification, verify
 from edgekit.files import atomic_write, scratch_dir, told
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
-from edgekit_converters.export.artifact import export, gzip_bytes
+from edgekit_converters.export.artifact import gzip_bytes, retype, roles
 from edgekit_converters.export.checks import problems
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
@@ -160,9 +164,27 @@ def _convert(recipe: Recipe, output: Path, names: dict[str, str]) -> Conversion:
     planned = plans(recipe)
     with scratch_dir(output) as scratch:
         converted = _in_child(recipe, planned, scratch)
-        drafts = [_export(plan, converted, recipe, scratch / names[plan.target.name]) for plan in planned]
-        checked = verify(...)
-        ...
+        start = time.perf_counter()
+        results = []
+        for plan in planned:
+            draft = scratch / names[plan.target.name]
+            results.append(_artifact(plan, converted, recipe, draft, output / draft.name))
+        seconds = {**converted.seconds, "verify": round(time.perf_counter() - start, 3)}
+        with told(f"write into {output}"):
+            for name, result in zip(names.values(), results, strict=True):
+                (scratch / name).replace(result.path)
+    return Conversion(
+        artifacts=tuple(results),
+        source=converted.source,
+        import_difference=converted.import_difference,
+        pruning=converted.pruning,
+        calibration=to_json(converted.calibration),
+        preprocessing=to_json(converted.preprocessing),
+        recipe=to_json(_absolute(recipe)),
+        warnings=converted.warnings,
+        seconds=seconds,
+        peak_memory_mb=converted.peak_memory_mb,
+    )
 
 
 def _in_child(recipe: Recipe, planned: Sequence[Plan], scratch: Path) -> Converted:
@@ -171,9 +193,137 @@ def _in_child(recipe: Recipe, planned: Sequence[Plan], scratch: Path) -> Convert
         doing=f"converting {Path(recipe.model).name}",
         recipe=_absolute(recipe),
         schemes=sorted({plan.scheme for plan in planned}),
-        folder=scratch,
+        folder=scratch.resolve(),
     )
-    return from_json(Converted, answer, "the converter's answer")
+    converted = from_json(Converted, answer, "the converter's answer")
+    for warning in converted.warnings:
+        _log.warning("%s", warning)
+    return converted
+
+
+def _artifact(
+    plan: Plan, converted: Converted, recipe: Recipe, draft: Path, final: Path
+) -> ArtifactResult:
+    """Write one artifact, run it, and write what that showed into it."""
+    content = retype(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
+    manifest = _manifest(plan, converted, recipe, Graph(content))
+    draft.write_bytes(write_manifest(content, manifest))
+    found = _verify(draft, converted, recipe, manifest)
+    manifest = replace(manifest, evidence={"verify": to_json(found)})
+    content = write_manifest(content, manifest)
+    atomic_write(draft, content)
+    graph = Graph(content)
+    warnings = (
+        *problems(graph, plan.target, plan.scheme),
+        *(f"{each.text} {each.remedy}" for each in found.findings),
+    )
+    for warning in warnings:
+        _log.warning("%s: %s", plan.target.name, warning)
+    rejected = _refused(found, recipe)
+    return ArtifactResult(
+        path=str(final.with_name(final.name + ".rejected") if rejected else final),
+        target=plan.target.name,
+        scheme=plan.scheme,
+        io=plan.io,
+        bytes=len(content),
+        gzip_bytes=gzip_bytes(content),
+        fully_integer=graph.fully_integer,
+        float=_score(found.float_metric),
+        quantized=_score(found.quantized_metric),
+        drop=found.drop,
+        agreement=found.agreement,
+        sqnr_db=found.sqnr_db,
+        verified_in=(),
+        warnings=warnings,
+        rejected=rejected,
+    )
+
+
+def _manifest(plan: Plan, converted: Converted, recipe: Recipe, graph: Graph) -> Manifest:
+    """Extend what the source said about itself with what this run did."""
+    said = converted.manifest or Manifest(name=Path(converted.source.file).stem)
+    labels = converted.labels or _labels_of_data(recipe, graph)
+    return replace(
+        said,
+        task="classify" if said.task == "generic" and labels else said.task,
+        labels=labels,
+        preprocessing=converted.preprocessing,
+        outputs=roles(graph, converted.manifest),
+        target=plan.target.name,
+        scheme=plan.scheme,
+        source=converted.source,
+        versions=converted.versions,
+        calibration=converted.calibration,
+        recipe=recipe.to_carry(),
+    )
+
+
+def _labels_of_data(recipe: Recipe, graph: Graph) -> tuple[str, ...]:
+    """Take the names of the class folders, if there are as many as the model has outputs."""
+    for data in (recipe.evaluate, recipe.calibrate):
+        if data is not None and Path(data).is_dir() and len(graph.outputs) == 1:
+            labels = labels_of(Path(data))
+            if len(labels) == math.prod(graph.outputs[0].shape):
+                return labels
+    return ()
+
+
+def _verify(
+    draft: Path, converted: Converted, recipe: Recipe, manifest: Manifest
+) -> Verification:
+    """Run the float model and the artifact over the same data."""
+
+    def request(data: str, samples: int | None = None) -> DataRequest:
+        return DataRequest(
+            path=str(Path(data).resolve()),
+            preprocessing=converted.preprocessing,
+            labels=manifest.labels,
+            samples=samples,
+            seed=recipe.seed,
+            sample_rate_hz=recipe.sample_rate_hz,
+        )
+
+    close = recipe.calibrate or (None if recipe.evaluate else converted.probe_file)
+    return verify(
+        converted.float_file,
+        draft,
+        calibration=request(close, recipe.samples) if close else None,
+        evaluation=request(recipe.evaluate) if recipe.evaluate else None,
+        metric=recipe.metric,
+    )
+
+
+def _score(value: Value | None) -> Score | None:
+    if value is None or value.value is None:
+        return None
+    return Score(metric=value.metric, value=value.value)
+
+
+def _refused(found: Verification, recipe: Recipe) -> bool:
+    """Whether the gate refuses an artifact."""
+    if recipe.max_drop is None or found.drop is None:
+        return False
+    return found.drop * 100 > recipe.max_drop
+
+
+def _gate(conversion: Conversion) -> Conversion:
+    """Let it pass, or refuse it with the result.
+
+    Raises:
+        GateError: At least one artifact was refused.
+    """
+    refused = [each for each in conversion.artifacts if each.rejected]
+    if not refused:
+        return conversion
+    limit = conversion.recipe["max_drop"]
+    lost = ", ".join(f"{each.target} {100 * (each.drop or 0):.2f}" for each in refused)
+    kept = ", ".join(Path(each.path).name for each in refused)
+    msg = (
+        f"The metric fell by more than the {limit:g} points that --max-drop allows: {lost}.\n"
+        f"The refused artifacts are kept as {kept}. More calibration data, --scheme int16x8 "
+        "or a higher limit may help."
+    )
+    raise GateError(msg, to_json(conversion) | {"rejected": True})
 
 
 def _absolute(recipe: Recipe) -> Recipe:

@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekit import measure
 from edgekit.data import open_dataset, read_labels
-from edgekit.data.lint import Lint
 from edgekit.errors import SourceError
 from edgekit.evaluation.preprocessing import resolve
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
-from edgekit.records import from_json, to_json
+from edgekit.records import from_json
 from edgekit_converters.quantize.calibration import Feed
 from edgekit_converters.quantize.engine import convert_keras
 from edgekit_converters.quantize.scheme import scheme_facts
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.sources import Source, check_import, fix_batch, load_source, write_float
+from edgekit_converters.sources.checking import random_feeds
+from edgekit_converters.sources.libraries import tensorflow
 
 _log = logging.getLogger(__name__)
 
@@ -99,66 +102,144 @@ def work(recipe: dict[str, Any], schemes: Sequence[str], folder: str) -> Convert
         InputError: The model or the data cannot be used.
         EdgekitError: A pruned model is not equal to its masked original.
     """
-    wishes = from_json(Recipe, recipe, "the recipe")
-    watch, place = Stopwatch(), Path(folder)
-    source = _import(wishes, watch)
-    with watch.step("check", "Checking the import"):
-        write_float(source, place / "float.tflite")
-        check = check_import(source, place / "float.tflite", save_inputs=place / "probe.npz")
-    labels = _labels(wishes, source)
-    preprocessing = resolve(
-        wishes.preprocessing,
-        manifest=source.manifest,
-        normalizes_itself=source.normalizes_itself,
-        shapes=_shapes(source),
-    )
-    pruning = None
-    if wishes.prune is not None:
-        source, pruning = _prune(source, wishes, preprocessing, watch)
-    feed = _feed(wishes, source, preprocessing, labels)
-    files = {
-        scheme: _convert(scheme, source, feed, wishes, watch, place)
-        for scheme in dict.fromkeys(schemes)
-    }
-    return Converted(
-        source=SourceRecord(
-            file=source.path.name,
-            sha256=measure.sha256(source.path),
-            loaded_by=source.loaded_by,
-        ),
-        manifest=source.manifest,
-        preprocessing=preprocessing,
-        labels=labels,
-        calibration=feed.record(str(wishes.calibrate), wishes.seed) if feed else None,
-        files=files,
-        float_file=str(place / "float.tflite"),
-        probe_file=str(place / "probe.npz"),
-        import_difference=check.max_relative_difference,
-        pruning=pruning,
-        warnings=(*source.notes, *(feed.findings() if feed else ())),
-        versions=measure.library_versions(["edgekit", "tensorflow", "keras", "tf-keras"]),
-        seconds=watch.seconds,
-        peak_memory_mb=measure.peak_rss_mb(),
-    )
+    return _Work(from_json(Recipe, recipe, "the recipe"), Path(folder)).all(schemes)
 
 
-def _import(wishes: Recipe, watch: Stopwatch) -> Source:
-    with watch.step("start", "Starting TensorFlow"):
-        import tensorflow  # noqa: F401 (the longest wait of all deserves its own name)
-    with watch.step("load", f"Loading {Path(wishes.model).name}"):
-        source = load_source(
-            Path(wishes.model),
-            import_modules=[Path(each) for each in wishes.import_modules],
-            trust=wishes.trust,
-            input_shape=wishes.input_shape,
+class _Work:
+    """One conversion, step by step.
+
+    Args:
+        wishes: What is asked.
+        folder: Working folder to write into.
+    """
+
+    def __init__(self, wishes: Recipe, folder: Path) -> None:
+        self._wishes = wishes
+        self._watch = Stopwatch()
+        self._float_file = folder / "float.tflite"
+        self._probe_file = folder / "probe.npz"
+        self._folder = folder
+
+    def all(self, schemes: Sequence[str]) -> Converted:
+        """Do every step."""
+        source = self._import()
+        difference = self._check(source)
+        preprocessing = resolve(
+            self._wishes.preprocessing,
+            manifest=source.manifest,
+            normalizes_itself=source.normalizes_itself,
+            shapes=_shapes(source),
         )
-        return fix_batch(source)
+        smaller, pruning = self._pruned(source, preprocessing)
+        feed = self._feed(smaller, preprocessing)
+        files = {scheme: str(self._convert(scheme, smaller, feed)) for scheme in schemes}
+        return Converted(
+            source=_record(source),
+            manifest=source.manifest,
+            preprocessing=preprocessing,
+            labels=self._labels(source),
+            calibration=self._calibration(feed),
+            files=files,
+            float_file=str(self._float_file),
+            probe_file=str(self._probe_file),
+            import_difference=difference,
+            pruning=pruning,
+            warnings=(*source.notes, *_suspicions(feed, source, preprocessing)),
+            versions=measure.library_versions(_LIBRARIES),
+            seconds=self._watch.seconds,
+            peak_memory_mb=measure.peak_rss_mb(),
+        )
+
+    def _import(self) -> Source:
+        with self._watch.step("start", "Starting TensorFlow"):
+            tensorflow()
+        with self._watch.step("load", f"Loading {Path(self._wishes.model).name}"):
+            return fix_batch(
+                load_source(
+                    Path(self._wishes.model),
+                    import_modules=[Path(each) for each in self._wishes.import_modules],
+                    trust=self._wishes.trust,
+                    input_shape=self._wishes.input_shape,
+                )
+            )
+
+    def _check(self, source: Source) -> float:
+        """Compare the source with its float .tflite; leave that, and random inputs, behind."""
+        with self._watch.step("check", "Checking the import"):
+            write_float(source, self._float_file)
+            check = check_import(source, self._float_file)
+            _write_probe(source, self._probe_file)
+        return check.max_relative_difference
+
+    def _pruned(
+        self, source: Source, preprocessing: Preprocessing | None
+    ) -> tuple[Source, dict[str, Any] | None]:
+        """Prune, if that is asked, and say what it bought."""
+        if self._wishes.prune is None:
+            return source, None
+        if source.kind != "keras":
+            msg = (
+                f"{source.path.name} cannot be pruned: it was loaded by {source.loaded_by}, "
+                "and pruning rebuilds Keras 3 models.\nLeave --prune out."
+            )
+            raise SourceError(msg)
+
+        with self._watch.step("prune", f"Pruning {self._wishes.prune}"):
+            raise NotImplementedError
+
+    def _labels(self, source: Source) -> tuple[str, ...]:
+        if self._wishes.labels is not None:
+            return read_labels(Path(self._wishes.labels))
+        return source.manifest.labels if source.manifest else ()
+
+    def _feed(self, source: Source, preprocessing: Preprocessing | None) -> Feed | None:
+        """Open the calibration data, if there are any."""
+        wishes = self._wishes
+        if wishes.calibrate is None:
+            return None
+        dataset = open_dataset(
+            Path(wishes.calibrate),
+            shapes=_shapes(source),
+            dtypes={spec.name: spec.dtype for spec in source.inputs},
+            preprocessing=preprocessing,
+            labelled=False,
+            sample_rate_hz=wishes.sample_rate_hz,
+        )
+        order = [spec.name for spec in source.inputs]
+        return Feed(dataset.subset(wishes.samples, wishes.seed), order)
+
+    def _calibration(self, feed: Feed | None) -> Calibration | None:
+        wishes = self._wishes
+        return feed.record(str(wishes.calibrate), wishes.seed) if feed and feed.used else None
+
+    def _convert(self, scheme: str, source: Source, feed: Feed | None) -> Path:
+        """Convert to one scheme, with the engine that can."""
+        path = self._folder / f"{scheme}.tflite"
+        feed = feed if scheme_facts(scheme).calibrated else None
+        with self._watch.step(f"convert {scheme}", f"Converting to {scheme}"):
+            if source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
+                batches = feed.batches if feed else None
+                per_tensor = self._wishes.per_tensor
+                path.write_bytes(
+                    convert_keras(source.model, scheme, batches, per_tensor=per_tensor)
+                )
+            else:
+                from edgekit_converters.quantize.second_engine import quantize_tflite
+
+                inputs = (each.inputs for each in feed.samples()) if feed else None
+                quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
+        return path
 
 
-def _labels(wishes: Recipe, source: Source) -> tuple[str, ...]:
-    if wishes.labels is not None:
-        return read_labels(Path(wishes.labels))
-    return source.manifest.labels if source.manifest else ()
+_LIBRARIES = ("edgekit", "tensorflow", "keras", "tf-keras", "ai-edge-quantizer")
+
+
+def _record(source: Source) -> SourceRecord:
+    return SourceRecord(
+        file=source.path.name,
+        sha256=measure.sha256(source.path),
+        loaded_by=source.loaded_by,
+    )
 
 
 def _shapes(source: Source) -> dict[str, tuple[int, ...]]:
@@ -166,78 +247,21 @@ def _shapes(source: Source) -> dict[str, tuple[int, ...]]:
     return {spec.name: tuple(size or 1 for size in spec.shape) for spec in source.inputs}
 
 
-def _feed(
-    wishes: Recipe,
-    source: Source,
-    preprocessing: Preprocessing | None,
-    labels: tuple[str, ...],
-) -> Feed | None:
-    """Open the calibration data, if there are any."""
-    if wishes.calibrate is None:
-        return None
-    dataset = open_dataset(
-        Path(wishes.calibrate),
-        shapes=_shapes(source),
-        dtypes={spec.name: spec.dtype for spec in source.inputs},
-        preprocessing=preprocessing,
-        labels=labels,
-        labelled=False,
-        sample_rate_hz=wishes.sample_rate_hz,
-    )
-    lint = Lint(preprocessing=preprocessing, normalizes_itself=source.normalizes_itself)
-    order = [spec.name for spec in source.inputs]
-    return Feed(dataset.subset(wishes.samples, wishes.seed), order, lint)
+def _suspicions(
+    feed: Feed | None, source: Source, preprocessing: Preprocessing | None
+) -> Iterator[str]:
+    """Say what is suspicious about the calibration data, if they were used."""
+    if feed is not None and feed.used:
+        found = feed.findings(preprocessing, normalizes_itself=source.normalizes_itself)
+        yield from (f"{each.text} {each.remedy}" for each in found)
 
 
-def _convert(
-    scheme: str,
-    source: Source,
-    feed: Feed | None,
-    wishes: Recipe,
-    watch: Stopwatch,
-    place: Path,
-) -> str:
-    """Convert to one scheme with the engine that can, and return the file."""
-    path = place / f"{scheme}.tflite"
-    calibrated = feed if scheme_facts(scheme).calibrated else None
-    with watch.step(f"convert {scheme}", f"Converting to {scheme}"):
-        if source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
-            samples = calibrated.batches if calibrated else None
-            content = convert_keras(
-                source.model, scheme, samples, per_tensor=wishes.per_tensor
-            )
-            path.write_bytes(content)
-        else:
-            from edgekit_converters.quantize.second_engine import quantize_tflite
-
-            quantize_tflite(
-                place / "float.tflite",
-                path,
-                scheme=scheme,
-                samples=(each.inputs for each in calibrated.samples()) if calibrated else None,
-            )
-    return str(path)
-
-
-def _prune(
-    source: Source,
-    wishes: Recipe,
-    preprocessing: Preprocessing | None,
-    watch: Stopwatch,
-) -> tuple[Source, dict[str, Any]]:
-    """Prune a Keras model and say what it bought.
-
-    Raises:
-        SourceError: The source is no Keras 3 model.
-    """
-    if source.kind != "keras":
-        msg = (
-            f"{source.path.name} cannot be pruned: it was loaded by {source.loaded_by}, and "
-            "pruning rebuilds Keras 3 models.\nLeave --prune out."
-        )
-        raise SourceError(msg)
-    from edgekit_converters.prune import prune
-
-    with watch.step("prune", "Pruning"):
-        pruned = prune(source.model, str(wishes.prune), epochs=wishes.epochs, seed=wishes.seed)
-    return source, to_json(pruned)
+def _write_probe(source: Source, path: Path) -> None:
+    """Write random inputs that suit the model: one array an input, samples in front."""
+    feeds = random_feeds(source.inputs, normalizes_itself=source.normalizes_itself)
+    names = [spec.name for spec in source.inputs] if len(source.inputs) > 1 else ["x"]
+    columns = zip(*feeds, strict=True)
+    arrays: dict[str, Any] = {
+        name: np.concatenate(each) for name, each in zip(names, columns, strict=True)
+    }
+    np.savez(path, **arrays)

@@ -2,15 +2,17 @@
 
 import gzip
 
-from edgekit.flatbuffer.graph import Graph
 from edgekit.flatbuffer.io_types import with_io
+
+from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Output
+from edgekit_converters.recipe import Io
 
 _ROLES = {"SOFTMAX": "probabilities", "LOGISTIC": "probabilities"}
 _PASSING = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
 
 
-def retype(converted: bytes, io: str) -> bytes:
+def retype(converted: bytes, io: Io) -> bytes:
     """Give a converted model, whose inputs and outputs are float32, the type of a target.
 
     Raises:

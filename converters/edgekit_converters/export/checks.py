@@ -1,8 +1,9 @@
 """What is checked on the bytes of an artifact before it is run."""
 
-from edgekit.flatbuffer.graph import Graph
 from edgekit.placement.op_versions import op_version_problems
 from edgekit.targets import Target
+
+from edgekit.flatbuffer.graph import Graph
 
 _SHAPE_OPS = {"PACK", "SHAPE", "STRIDED_SLICE"}
 

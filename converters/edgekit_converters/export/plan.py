@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edgekit.errors import TargetError, UsageError
 from edgekit.targets import Target, load_target
 from edgekit_converters.quantize.scheme import scheme_facts
-from edgekit_converters.recipe import Recipe
+from edgekit_converters.recipe import Io, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Plan:
 
     target: Target
     scheme: str
-    io: str
+    io: Io
 
 
 def plans(recipe: Recipe) -> tuple[Plan, ...]:
@@ -52,7 +52,8 @@ def _plan(target: Target, recipe: Recipe) -> Plan:
         )
         raise TargetError(msg)
     io = recipe.io or (target.io if target.io in facts.io else facts.io[0])
+    kinds = ", ".join(facts.io)
     if io not in facts.io:
-        msg = f"Scheme {scheme} has inputs and outputs of {', '.join(facts.io)}; asked for {io}."
+        msg = f"Scheme {scheme} has inputs and outputs of {kinds}; asked for {io}."
         raise UsageError(msg)
     return Plan(target=target, scheme=scheme, io=io)

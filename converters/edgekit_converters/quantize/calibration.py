@@ -7,8 +7,9 @@ import numpy as np
 
 from edgekit import progress
 from edgekit.data import Dataset, Digest, Sample
-from edgekit.data.lint import Lint
-from edgekit.manifest import Calibration
+from edgekit.data.lint import Finding, lint
+from edgekit.data.statistics import Statistics
+from edgekit.manifest import Calibration, Preprocessing
 
 
 class Feed:
@@ -20,25 +21,27 @@ class Feed:
     Args:
         dataset: The samples, already chosen.
         order: Names of the inputs in the order of the model.
-        lint: Watches the samples.
     """
 
-    def __init__(self, dataset: Dataset, order: Sequence[str], lint: Lint) -> None:
+    def __init__(self, dataset: Dataset, order: Sequence[str]) -> None:
         self.dataset = dataset
         self._order = tuple(order)
         self._digest = Digest()
-        self._lint = lint
-        self._watched = 0
+        self._statistics = Statistics()
+
+    @property
+    def used(self) -> bool:
+        """Whether samples have been read."""
+        return bool(self._statistics.names)
 
     def samples(self) -> Iterator[Sample]:
         """Read the samples, with progress."""
-        watching = self._watched == 0
+        watching = not self.used
         shown = progress.track(self.dataset, "Calibrating", len(self.dataset), "sample")
         for sample in shown:
             if watching:
                 self._digest.add(sample)
-                self._lint.add(sample)
-                self._watched += 1
+                self._statistics.add(sample)
             yield sample
 
     def batches(self) -> Iterator[list[np.ndarray]]:
@@ -46,15 +49,23 @@ class Feed:
         for sample in self.samples():
             yield [sample.inputs[name][np.newaxis] for name in self._order]
 
-    def findings(self) -> tuple[str, ...]:
-        """What is wrong with the data, one sentence or two each."""
-        return tuple(f"{each.text} {each.remedy}" for each in self._lint.findings())
+    def findings(
+        self, preprocessing: Preprocessing | None, *, normalizes_itself: bool
+    ) -> tuple[Finding, ...]:
+        """Say what is suspicious about the samples, after a pass over them."""
+        return lint(
+            self._statistics,
+            preprocessing=preprocessing,
+            normalizes_itself=normalizes_itself,
+            labels=self.dataset.labels,
+            decoded=self.dataset.decoded,
+        )
 
     def record(self, path: str, seed: int) -> Calibration:
         """Name the samples for the manifest."""
         return Calibration(
             data=Path(path).name,
-            samples=self._watched,
+            samples=len(self._statistics.names),
             seed=seed,
             digest=self._digest.value,
         )

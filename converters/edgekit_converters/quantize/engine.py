@@ -13,6 +13,7 @@ import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit.guarded import if_it_dies
+from edgekit_converters.sources.libraries import failures
 
 Samples = Callable[[], Iterable[list[np.ndarray]]]
 
@@ -47,7 +48,7 @@ def convert_keras(
     with if_it_dies(_fate(model, scheme)):
         try:
             return _run(strict)
-        except _failures() as error:
+        except failures() as error:
             if scheme not in {"int8", "int16x8"}:
                 raise _refusal(error) from error
             _log.info("Not everything converts to integers: %s", _first_line(error))
@@ -58,7 +59,7 @@ def convert_keras(
             ]
             try:
                 return _run(lenient)
-            except _failures() as again:
+            except failures() as again:
                 raise _refusal(again) from again
 
 
@@ -95,13 +96,6 @@ def _builtins() -> Any:
     import tensorflow as tf
 
     return tf.lite.OpsSet.TFLITE_BUILTINS
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What the converter raises on a model that it cannot take."""
-    from tensorflow.lite.python.convert_phase import ConverterError
-
-    return (ConverterError, ValueError, RuntimeError, NotImplementedError, TypeError)
 
 
 def _refusal(error: Exception) -> SourceError:
