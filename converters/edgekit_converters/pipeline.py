@@ -23,7 +23,7 @@ from edgekit.files import atomic_write, scratch_dir, told
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
-from edgekit_converters.export.artifact import gzip_bytes, retype, roles
+from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.checks import problems
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
@@ -205,7 +205,7 @@ def _artifact(
     plan: Plan, converted: Converted, recipe: Recipe, draft: Path, final: Path
 ) -> ArtifactResult:
     """Write one artifact, run it, and write what that showed into it."""
-    content = retype(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
+    content = finish(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
     manifest = _manifest(plan, converted, recipe, Graph(content))
     draft.write_bytes(write_manifest(content, manifest))
     found = _verify(draft, converted, recipe, manifest)

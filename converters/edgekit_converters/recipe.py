@@ -9,11 +9,11 @@ from typing import Any, Literal
 import tomli_w
 
 from edgekit.errors import RecordError, UsageError
+from edgekit.flatbuffer.io_types import IoType
 from edgekit.manifest import Overrides
 from edgekit.records import from_json, read_json, read_toml, to_json
 
 Scheme = Literal["int8", "int16x8", "dynamic", "float16", "weight-only"]
-Io = Literal["float32", "int8", "uint8", "int16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,8 @@ class Recipe:
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
-        epochs: Epochs of fine-tuning after pruning.
+        data: Labelled data for fine-tuning after pruning.
+        epochs: Epochs of that.
         labels: File with the names of the classes; None for those in the model or the data.
         preprocessing: What is said about preprocessing.
         sample_rate_hz: Sample rate of sounds; None for models that take no sound.
@@ -45,7 +46,7 @@ class Recipe:
     model: str
     targets: tuple[str, ...] = ("host",)
     scheme: Scheme | None = None
-    io: Io | None = None
+    io: IoType | None = None
     calibrate: str | None = None
     evaluate: str | None = None
     samples: int = 200
@@ -54,6 +55,7 @@ class Recipe:
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None
+    data: str | None = None
     epochs: int = 0
     labels: str | None = None
     preprocessing: Overrides = field(default_factory=Overrides)
@@ -69,12 +71,15 @@ class Recipe:
         if self.max_drop is not None and self.evaluate is None:
             msg = "--max-drop compares accuracies: give labelled data with --evaluate DATA."
             raise UsageError(msg)
+        if self.epochs and self.data is None:
+            msg = "--epochs fine-tunes after pruning: give labelled data with --data DATA."
+            raise UsageError(msg)
 
     def to_carry(self) -> dict[str, Any]:
         """Return it as plain JSON for the manifest: names instead of paths, no defaults."""
         plain, usual = to_json(self), to_json(Recipe(model=""))
         wishes = {key: value for key, value in plain.items() if value != usual[key]}
-        paths = {"model", "calibrate", "evaluate", "labels"}
+        paths = {"model", "calibrate", "evaluate", "data", "labels"}
         return {
             key: Path(value).name if key in paths else value
             for key, value in wishes.items()
@@ -92,7 +97,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         RecordError: The file is unreadable, or a field is unknown or of the wrong type.
     """
     values = _of_run(path) if path.suffix == ".json" else read_toml(path)
-    from_json(Recipe, {"model": "", "evaluate": "", **values}, str(path))
+    from_json(Recipe, {"model": "", "evaluate": "", "data": "", **values}, str(path))
     return dict(values)
 
 
@@ -135,6 +140,7 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
         model=absolute(recipe.model) or recipe.model,
         calibrate=absolute(recipe.calibrate),
         evaluate=absolute(recipe.evaluate),
+        data=absolute(recipe.data),
         labels=absolute(recipe.labels),
         import_modules=tuple(str((base / each).resolve()) for each in recipe.import_modules),
         targets=tuple(absolute(t) or t if t.endswith(".toml") else t for t in recipe.targets),

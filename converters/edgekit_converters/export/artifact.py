@@ -2,23 +2,22 @@
 
 import gzip
 
-from edgekit.flatbuffer.io_types import with_io
-
 from edgekit.flatbuffer.graph import Graph
+from edgekit.flatbuffer.io_types import IoType, with_io
+from edgekit.flatbuffer.names import with_short_names
 from edgekit.manifest import Manifest, Output
-from edgekit_converters.recipe import Io
 
 _ROLES = {"SOFTMAX": "probabilities", "LOGISTIC": "probabilities"}
 _PASSING = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
 
 
-def retype(converted: bytes, io: Io) -> bytes:
-    """Give a converted model, whose inputs and outputs are float32, the type of a target.
+def finish(converted: bytes, io: IoType) -> bytes:
+    """Give a converted model, whose inputs and outputs are float32, the form of a target.
 
     Raises:
         InputError: The model's inputs or outputs cannot have that type.
     """
-    return converted if io == "float32" else with_io(converted, io)
+    return with_short_names(converted if io == "float32" else with_io(converted, io))
 
 
 def roles(graph: Graph, source: Manifest | None) -> tuple[Output, ...]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from edgekit.errors import TargetError, UsageError
+from edgekit.flatbuffer.io_types import IoType
 from edgekit.targets import Target, load_target
 from edgekit_converters.quantize.scheme import scheme_facts
-from edgekit_converters.recipe import Io, Recipe
+from edgekit_converters.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Plan:
 
     target: Target
     scheme: str
-    io: Io
+    io: IoType
 
 
 def plans(recipe: Recipe) -> tuple[Plan, ...]:
