@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from edgekit.errors import UnknownName
+from edgekit.flatbuffer.io_types import IoType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class SchemeFacts:
     weights: str
     activations: str
     calibrated: bool
-    io: tuple[str, ...]
+    io: tuple[IoType, ...]
     summary: str
 
 
