@@ -1,65 +1,45 @@
-"""What a .tflite from elsewhere says about itself, without an edgekit manifest.
+"""What can be told from the graph of a .tflite that does not say how to prepare pictures.
 
-Read are the normalization in `TFLITE_METADATA`, the label file appended as a zip archive,
-the range of a quantized input, and whether the graph scales its input itself.
+Its standard metadata, where it has any, are read with the manifest (`edgekit.artifact`);
+here are the range of a quantized input and whether the graph scales its input itself.
 """
 
-import logging
-import struct
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flatbuffers import encode, number_types, table
 
-from edgekit.errors import InputError, RecordError
+from edgekit.errors import InputError
 from edgekit.flatbuffer.graph import Graph, OpView, TensorView
 from edgekit.manifest import Preprocessing
-
-_log = logging.getLogger(__name__)
-
-METADATA = "TFLITE_METADATA"
-# What reading a table from damaged bytes can raise.
-_DAMAGED = (struct.error, IndexError, ValueError, TypeError, OverflowError)
-# Slots of the public schema metadata_schema.fbs.
-_MODEL_SUBGRAPHS, _SUBGRAPH_INPUTS, _TENSOR_UNITS = 3, 2, 4
-_UNIT_TYPE, _UNIT_OPTIONS, _NORMALIZATION = 0, 1, 1
-_MEAN, _STD = 0, 1
-_LABEL_LIMIT = 2**22  # bytes of a label file that are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """What a file says in the ways of others.
+    """What a graph tells.
 
     Attributes:
-        preprocessing: How pixels are scaled, or None if it does not say.
-        origin: Where that stands, for messages.
-        labels: Names of the classes; empty if it has none.
+        preprocessing: How pixels are scaled, or None if it does not tell.
+        origin: What tells it, for messages.
         normalizes_itself: Whether the graph scales its input before anything else.
     """
 
     preprocessing: Preprocessing | None = None
     origin: str = ""
-    labels: tuple[str, ...] = ()
     normalizes_itself: bool = False
 
 
 def read_foreign(path: Path) -> Foreign:
-    """Read what a .tflite file says about itself; what is damaged counts as not said."""
+    """Read what the graph of a .tflite tells; of a damaged one nothing."""
     try:
         graph = Graph(path)
     except InputError:
         return Foreign()  # the runtime has the better message
-    preprocessing, origin = _normalization(graph), f"its {METADATA}"
-    if preprocessing is None:
-        preprocessing, origin = quantized_range(graph), "the range of its quantized input"
+    preprocessing = quantized_range(graph)
     return Foreign(
         preprocessing=preprocessing,
-        origin=origin if preprocessing else "",
-        labels=appended_labels(path),
+        origin="the range of its quantized input" if preprocessing else "",
         normalizes_itself=scales_its_input(graph),
     )
 
@@ -67,10 +47,15 @@ def read_foreign(path: Path) -> Foreign:
 def is_picture(shape: tuple[int, ...]) -> bool:
     """Whether (batch, height, width, channels) or (height, width, channels) is a picture.
 
-    >>> is_picture((1, 96, 96, 3)), is_picture((1, 49, 10, 8))
-    (True, False)
+    One channel may as well be a spectrogram; those are more than twice as long as wide.
+
+    >>> is_picture((1, 96, 96, 3)), is_picture((28, 28, 1)), is_picture((1, 49, 10, 1))
+    (True, True, False)
     """
-    return len(shape) in {3, 4} and shape[-1] in {1, 3} and min(shape[-3:-1]) > 1
+    if len(shape) not in {3, 4} or shape[-1] not in {1, 3}:
+        return False
+    short, long = sorted(shape[-3:-1])
+    return short > 1 and (shape[-1] == 3 or long <= 2 * short)
 
 
 def quantized_range(graph: Graph) -> Preprocessing | None:
@@ -85,19 +70,6 @@ def quantized_range(graph: Graph) -> Preprocessing | None:
             low, high = (scale * (each - zero_point) for each in limits[tensor.dtype])
             return Preprocessing.from_range(low, high) if low < high else None
     return None
-
-
-def appended_labels(path: Path) -> tuple[str, ...]:
-    """Return the names in the only text file of a zip archive appended to a model."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            texts = [each for each in archive.infolist() if each.filename.endswith(".txt")]
-            if len(texts) != 1 or texts[0].file_size > _LABEL_LIMIT:
-                return ()
-            lines = archive.read(texts[0]).decode("utf-8-sig").splitlines()
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError):
-        return ()
-    return tuple(line.strip() for line in lines)
 
 
 def scales_its_input(graph: Graph) -> bool:
@@ -146,54 +118,3 @@ def _real(graph: Graph, tensor: TensorView) -> Any:
     if not tensor.scale:
         return values
     return tensor.scale[0] * (values - tensor.zero_point[0])
-
-
-def _normalization(graph: Graph) -> Preprocessing | None:
-    """Return mean and std of the first input that has any."""
-    try:
-        found = _mean_std(graph.metadata.get(METADATA, b""))
-        return Preprocessing(mean=found[0], std=found[1]) if found else None
-    except (*_DAMAGED, RecordError):
-        _log.warning("The %s of this model is damaged and was not used.", METADATA)
-        return None
-
-
-def _mean_std(data: bytes) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    if not data:
-        return None
-    start = encode.Get(number_types.UOffsetTFlags.packer_type, data, 0)
-    model = table.Table(data, start)
-    for subgraph in _tables(model, _MODEL_SUBGRAPHS):
-        for tensor in _tables(subgraph, _SUBGRAPH_INPUTS):
-            for unit in _tables(tensor, _TENSOR_UNITS):
-                place = _place(unit, _UNIT_TYPE)
-                if place and unit.Get(number_types.Uint8Flags, place) == _NORMALIZATION:
-                    options = table.Table(data, 0)
-                    unit.Union(options, _place(unit, _UNIT_OPTIONS) - unit.Pos)
-                    return _floats(options, _MEAN), _floats(options, _STD)
-    return None
-
-
-def _place(parent: Any, slot: int) -> int:
-    """Where a field's value stands in the bytes; 0 if it is not there."""
-    offset = parent.Offset(4 + 2 * slot)
-    return offset + parent.Pos if offset else 0
-
-
-def _tables(parent: Any, slot: int) -> list[Any]:
-    offset = parent.Offset(4 + 2 * slot)
-    if not offset:
-        return []
-    start, count = parent.Vector(offset), parent.VectorLen(offset)
-    if count > len(parent.Bytes):
-        raise ValueError(count)
-    places = (parent.Indirect(start + 4 * index) for index in range(count))
-    return [table.Table(parent.Bytes, place) for place in places]
-
-
-def _floats(parent: Any, slot: int) -> tuple[float, ...]:
-    offset = parent.Offset(4 + 2 * slot)
-    if not offset:
-        return ()
-    values = parent.GetVectorAsNumpy(number_types.Float32Flags, offset)
-    return tuple(float(value) for value in values)

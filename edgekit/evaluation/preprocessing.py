@@ -1,8 +1,9 @@
 """How pictures are prepared for a model, where nobody said it in full.
 
-In this order: what a person asked for; what the model's manifest says; what a file from
-elsewhere says in its own way; 0..255 if the graph normalizes itself, else 0..1. What was
-assumed, and what overrides a manifest, is always said.
+In this order: what a person asked for; what the model's manifest says, or the standard
+metadata of a file from elsewhere; the range of a quantized input; 0..255 if the graph
+normalizes itself, else 0..1. What was assumed, and what overrides a manifest, is always
+said.
 """
 
 import logging
@@ -28,7 +29,7 @@ def resolve(
         overrides: What a person asked for.
         shapes: Shape of one sample of each input.
         manifest: What the model carries.
-        foreign: What a file from elsewhere says.
+        foreign: What the graph of a file tells that says nothing.
         normalizes_itself: Whether the graph scales pixels itself.
 
     Raises:
@@ -62,7 +63,7 @@ def describe(preprocessing: Preprocessing) -> str:
     """
     low, high = preprocessing.input_range
     how = f"{preprocessing.color}, {preprocessing.resize}"
-    return f"pixels 0..255 become {low:.4g}..{high:.4g} ({how})"
+    return f"pixels 0..255 become {low + 0.0:.4g}..{high + 0.0:.4g} ({how})"  # no -0
 
 
 def _on_manifest(overrides: Overrides, said: Preprocessing) -> Preprocessing:

@@ -44,7 +44,7 @@ class Subject:
         model: The model.
         shapes: Shape of one sample of each input.
         scores: Name of the output that holds class scores, or None.
-        foreign: What a file without a manifest says in its own way.
+        foreign: What the graph tells, where the file does not say it.
     """
 
     path: Path
@@ -67,9 +67,8 @@ class Subject:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes that the file carries; empty if there are none that fit."""
-        known = self.manifest.labels if self.manifest else ()
-        found = known or self.foreign.labels
-        return found if known or len(found) == self.classes else ()
+        found = self.manifest.labels if self.manifest else ()
+        return found if len(found) == self.classes else ()
 
     def preprocessing(self, overrides: Overrides) -> Preprocessing | None:
         """Return how pictures are prepared for this model, saying what is assumed."""
@@ -101,13 +100,13 @@ def open_subject(path: str, interpreter: Interpreter) -> Subject:
         threads=interpreter.threads,
         delegate=interpreter.delegate,
     )
-    has_own_ways = model.manifest is None and not is_keras(file)
+    silent = model.manifest is None or model.manifest.preprocessing is None
     return Subject(
         path=file,
         model=model,
         shapes=sample_shapes(model),
         scores=class_output(model),
-        foreign=read_foreign(file) if has_own_ways else Foreign(),
+        foreign=read_foreign(file) if silent and not is_keras(file) else Foreign(),
     )
 
 

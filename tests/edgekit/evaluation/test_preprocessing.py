@@ -11,7 +11,7 @@ from edgekit.manifest import Manifest, Overrides, Preprocessing
 
 PICTURE = {"image": (96, 96, 3)}
 MANIFEST = Manifest(preprocessing=Preprocessing(resize="crop", mean=(127.5,), std=(127.5,)))
-FOREIGN = Foreign(preprocessing=Preprocessing(mean=(1.0,), std=(2.0,)), origin="its metadata")
+FOREIGN = Foreign(preprocessing=Preprocessing(mean=(1.0,), std=(2.0,)), origin="its input")
 
 
 def test_an_assumed_default_is_printed(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,7 +32,7 @@ def test_a_graph_that_normalizes_itself_gets_pixels(caplog: pytest.LogCaptureFix
     )
 
 
-def test_the_manifest_comes_before_the_ways_of_others(
+def test_the_manifest_comes_before_what_the_graph_tells(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     found = resolve(Overrides(), shapes=PICTURE, manifest=MANIFEST, foreign=FOREIGN)
@@ -57,11 +57,11 @@ def test_options_that_say_what_the_manifest_says_are_silent(
     assert caplog.text == ""
 
 
-def test_a_file_from_elsewhere_is_believed_and_that_is_said(
+def test_what_the_graph_tells_is_believed_and_that_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert resolve(Overrides(), shapes=PICTURE, foreign=FOREIGN) == FOREIGN.preprocessing
-    assert "its metadata" in caplog.text
+    assert "its input" in caplog.text
 
 
 def test_an_option_that_says_the_scaling_leaves_nothing_to_assume(

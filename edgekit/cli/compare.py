@@ -1,0 +1,78 @@
+"""`edgekit compare`: two models on the same data."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli import options, tables
+from edgekit.cli.common import Document, command
+from edgekit.manifest import Overrides
+
+
+def _show(found: Document) -> None:
+    rows = [
+        (side, Path(found[side]["model"]).name, tables.percent(found[side]["value"]))
+        for side in ("a", "b")
+    ]
+    tables.table(["", "model", "accuracy"], rows, numbers=["accuracy"])
+    tables.line()
+    noise = ", ".join(f"{value:.1f} dB" for value in found["sqnr_db"].values())
+    largest = found["max_abs_diff"]
+    tables.facts(
+        [
+            ("data", found["data"]),
+            ("samples", found["samples"]),
+            ("skipped", found["skipped"] or None),
+            ("agreement", tables.percent(found["agreement"])),
+            ("largest difference", None if largest is None else f"{largest:.4g}"),
+            ("signal to difference", noise),
+        ]
+    )
+
+
+@command(_show)
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="What to feed.")
+@options.labels
+@click.option("--limit", type=click.IntRange(min=1), help="Use no more than so many samples.")
+@click.option("--seed", default=0, show_default=True, help="Which samples --limit chooses.")
+@options.preprocessing
+@options.sample_rate
+@options.interpreter
+def compare(
+    a: Path,
+    b: Path,
+    *,
+    data: Path,
+    labels: Path | None,
+    overrides: Overrides,
+    backend: str,
+    threads: int | None,
+    delegate: str | None,
+    **wishes: Any,
+) -> object:
+    r"""Feed A and B the same data and say how far they agree.
+
+    Each model gets the samples prepared as it says itself. The data need no classes;
+    where they have some, the accuracy of both is printed too.
+
+    \b
+    Examples:
+      edgekit compare model.keras model.tflite --data photos/
+      edgekit compare a.tflite b.tflite --data photos/ --limit 500 --json | jq .agreement
+    """
+    from edgekit.data import read_labels
+    from edgekit.evaluation.compare import compare as work
+    from edgekit.evaluation.subject import Interpreter
+
+    return work(
+        a,
+        b,
+        data,
+        labels=read_labels(labels) if labels else (),
+        overrides=overrides,
+        interpreter=Interpreter(backend=backend, threads=threads, delegate=delegate),
+        **wishes,
+    )

@@ -1,0 +1,118 @@
+"""`edgekit inspect`: what is in a .tflite file, and where it runs."""
+
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from edgekit.cli import tables
+from edgekit.cli.common import Document, command
+
+_MANY = 40  # operators that are listed one by one
+
+
+def _show(found: Document) -> None:
+    integer = "yes" if found["fully_integer"] else f"no, {len(found['float_islands'])} in float"
+    where = ", ".join(f"{count} {name}" for name, count in found["summary"].items() if count)
+    manifest = found["manifest"] or {}
+    tables.facts(
+        [
+            ("model", found["model"]),
+            ("name", manifest.get("name")),
+            ("size", f"{tables.size(found['bytes'])} ({found['bytes']:,} bytes)"),
+            ("task", manifest.get("task")),
+            ("made for", manifest.get("target")),
+            ("labels", _labels(manifest.get("labels") or [])),
+            ("operators", len(found["ops"])),
+            ("multiply-adds", tables.count(found["macs"])),
+            ("constants", tables.size(found["weight_bytes"])),
+            ("fully integer", integer),
+            (f"on {found['target']}", where),
+        ]
+    )
+    _show_ports(found)
+    _show_ops(found)
+    tables.warned(found["warnings"])
+
+
+def _labels(labels: list[str]) -> str:
+    rest = f", ... ({len(labels)})" if len(labels) > 4 else ""
+    return ", ".join(labels[:4]) + rest
+
+
+def _show_ports(found: Document) -> None:
+    rows = [
+        (
+            kind,
+            port["name"],
+            tables.shape(port["shape"]),
+            port["dtype"],
+            None if port["scale"] is None else f"{port['scale']:.6g}",
+            port["zero_point"],
+        )
+        for kind in ("input", "output")
+        for port in found[f"{kind}s"]
+    ]
+    heads = ["", "name", "shape", "type", "scale", "zero"]
+    tables.line()
+    tables.table(heads, rows, numbers=["scale", "zero"])
+
+
+def _show_ops(found: Document) -> None:
+    tables.line()
+    if found["target"] is None:
+        _show_kinds(found["ops"])
+    else:
+        _show_placements(found["ops"])
+
+
+def _show_kinds(ops: list[Document]) -> None:
+    """Show how often each kind of operator occurs."""
+    by_kind: dict[tuple[str, int, str], list[Document]] = {}
+    for op in ops:
+        by_kind.setdefault((op["op"], op["version"], op["dtype"]), []).append(op)
+    rows = [
+        (
+            *kind,
+            len(same),
+            tables.count(sum(op["macs"] for op in same)),
+            tables.size(sum(op["weight_bytes"] for op in same)),
+        )
+        for kind, same in by_kind.items()
+    ]
+    heads = ["operator", "version", "type", "count", "multiply-adds", "constants"]
+    tables.table(heads, rows, numbers=["version", "count", "multiply-adds", "constants"])
+
+
+def _show_placements(ops: list[Document]) -> None:
+    """Show where each operator runs; runs of alike ones share a row in a long model."""
+    same_row = len(ops) > _MANY
+    rows = []
+    for _, group in groupby(ops, key=lambda op: _alike(op) if same_row else op["index"]):
+        alike = list(group)
+        first, last = alike[0], alike[-1]
+        index = f"{first['index']}-{last['index']}" if len(alike) > 1 else first["index"]
+        kinds = ", ".join(dict.fromkeys(op["op"] for op in alike))
+        rows.append((index, kinds, first["placement"], first["reason"]))
+    tables.table(["#", "operator", "runs on", "why"], rows)
+
+
+def _alike(op: Document) -> tuple[str, str]:
+    return op["placement"], op["reason"]
+
+
+@command(_show)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--target", help="Say where each operator runs on this target.")
+def inspect(model: Path, *, target: str | None) -> object:
+    r"""Show inputs, outputs and operators of a .tflite file without running it.
+
+    \b
+    Examples:
+      edgekit inspect model.tflite
+      edgekit inspect model.tflite --target coral-usb
+      edgekit inspect model.tflite --json | jq '.float_islands'
+    """
+    from edgekit.inspection import inspect as work
+
+    return work(model, target=target)

@@ -1,0 +1,88 @@
+"""`edgekit run`: files through a model, the result in words."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli import options, tables
+from edgekit.cli.common import Document, command
+from edgekit.manifest import Overrides
+from edgekit.records import to_json
+
+
+def _show(found: Document) -> None:
+    for result in found["results"]:
+        tables.line(result["input"])
+        if "top" in result:
+            rows = [(f"  {each['label']}", f"{each['score']:.3f}") for each in result["top"]]
+            tables.table(["  label", "score"], rows, numbers=["score"])
+        else:
+            _show_outputs(result["outputs"])
+        tables.line()
+
+
+def _show_outputs(outputs: list[Document]) -> None:
+    rows = [
+        (
+            each["name"],
+            tables.shape(each["shape"]),
+            *(_number(each[key]) for key in ("min", "mean", "max")),
+            " ".join(_number(value) for value in each["first"][:4]),
+        )
+        for each in outputs
+    ]
+    heads = ["output", "shape", "min", "mean", "max", "first values"]
+    tables.table(heads, rows, numbers=heads[2:5])
+
+
+def _number(value: float | None) -> str:
+    return tables.NONE if value is None else f"{value:.4g}"
+
+
+@command(_show)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
+@options.labels
+@options.preprocessing
+@options.sample_rate
+@options.interpreter
+def run(
+    model: Path,
+    inputs: tuple[str, ...],
+    *,
+    labels: Path | None,
+    overrides: Overrides,
+    backend: str,
+    threads: int | None,
+    delegate: str | None,
+    **wishes: Any,
+) -> object:
+    r"""Run pictures, sounds or arrays through MODEL and print the result in words.
+
+    INPUT is a picture, a sound, an .npy or .npz file, or a folder of these.
+
+    \b
+    Examples:
+      edgekit run model.tflite cat.jpg dog.jpg
+      edgekit run model.tflite photos/ --json | jq '.results[].top[0]'
+      edgekit run model.tflite x.npy --delegate edgetpu
+    """
+    from edgekit.data import read_labels
+    from edgekit.evaluation.run import run as work
+    from edgekit.evaluation.subject import Interpreter
+
+    document = to_json(
+        work(
+            model,
+            inputs,
+            labels=read_labels(labels) if labels else (),
+            overrides=overrides,
+            interpreter=Interpreter(backend=backend, threads=threads, delegate=delegate),
+            **wishes,
+        )
+    )
+    for result in document["results"]:  # only what the model's task has
+        for key in [key for key, value in result.items() if value is None]:
+            del result[key]
+    return document

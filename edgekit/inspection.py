@@ -1,0 +1,262 @@
+"""Look into a .tflite file without running it: what it takes, what it does, where it runs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.artifact import graph_manifest
+from edgekit.errors import RecordError
+from edgekit.flatbuffer.graph import Graph, OpView, TensorView
+from edgekit.records import to_json
+from edgekit.targets import Target, load_target
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output.
+
+    Attributes:
+        name: Name in the model's signature where it has one, else the tensor's.
+        shape: Its shape; -1 for an open dimension.
+        dtype: numpy's name of its type.
+        scale: Real units per integer step; None if it is not quantized.
+        zero_point: The integer that stands for real 0; None if it is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """One operator.
+
+    Attributes:
+        index: Its place in the order of execution.
+        op: Name of the builtin, or of the custom op.
+        version: Version that the file asks the runtime for.
+        placement: Where it runs on the target; None without a target.
+        reason: Why there; None without a target.
+        macs: Multiply-accumulates of one run.
+        weight_bytes: Bytes of the constants it reads.
+        output: Shape of its first output.
+        dtype: Type of its first output.
+    """
+
+    index: int
+    op: str
+    version: int
+    placement: str | None
+    reason: str | None
+    macs: int
+    weight_bytes: int
+    output: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What is in a .tflite file.
+
+    Attributes:
+        model: The file.
+        bytes: Its size.
+        inputs: What goes in.
+        outputs: What comes out.
+        fully_integer: No float tensor but inputs and outputs and their own QUANTIZE and
+            DEQUANTIZE.
+        float_islands: Operators that stand against that.
+        ops: All operators in the order of execution.
+        target: The target that placement and warnings are about, or None.
+        summary: How many operators run where; empty without a target.
+        macs: Multiply-accumulates of one run.
+        weight_bytes: Bytes of all constants.
+        subgraphs: 1, and one more for each body of a loop or branch.
+        warnings: What may be in the way, in words.
+        manifest: What the file says about itself, or None.
+    """
+
+    model: str
+    bytes: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    fully_integer: bool
+    float_islands: tuple[Op, ...]
+    ops: tuple[Op, ...]
+    target: str | None
+    summary: dict[str, int]
+    macs: int
+    weight_bytes: int
+    subgraphs: int
+    warnings: tuple[str, ...]
+    manifest: dict[str, Any] | None
+
+
+def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
+    """Read a .tflite file; nothing is run, no interpreter is needed.
+
+    Args:
+        path: The file.
+        target: Name of a target, or a TOML file, to say where each operator runs there.
+
+    Raises:
+        InputError: The file cannot be read, is no .tflite, or is damaged.
+        UnknownName: There is no such target.
+    """
+    device = load_target(target) if target is not None else None
+    graph = Graph(Path(path))
+    placed = _placements(graph, device)
+    manifest, trouble = _manifest(graph)
+    ops = tuple(_op(graph, op, placed.get(op.index)) for op in graph.ops)
+    return Inspection(
+        model=str(path),
+        bytes=Path(path).stat().st_size,
+        inputs=_ports(graph.inputs, graph.main.input_names),
+        outputs=_ports(graph.outputs, graph.main.output_names),
+        fully_integer=graph.fully_integer,
+        float_islands=tuple(_op(graph, op, None) for op in graph.float_islands),
+        ops=ops,
+        target=device.name if device else None,
+        summary=_summary(ops),
+        macs=sum(op.macs for op in ops),
+        weight_bytes=sum(
+            tensor.nbytes
+            for subgraph in graph.subgraphs
+            for tensor in subgraph.tensors
+            if tensor.is_constant
+        ),
+        subgraphs=len(graph.subgraphs),
+        warnings=(*trouble, *warnings(graph, device)),
+        manifest=manifest,
+    )
+
+
+def warnings(graph: Graph, target: Target | None) -> tuple[str, ...]:
+    """Say what may be in the way of running a model, on a target if one is given."""
+    found = list(_about_shapes(graph))
+    found += _about_custom_ops(graph, target)
+    integer = any(tensor.dtype in {"int8", "uint8"} for tensor in graph.main.tensors)
+    activations = [t for t in graph.main.tensors if not t.is_constant]
+    mixed = integer and any(not t.is_float and t.scale for t in activations)
+    if graph.float_islands and mixed:
+        names = ", ".join(sorted({_name(op) for op in graph.float_islands}))
+        found.append(
+            f"{len(graph.float_islands)} operators of this integer model compute in float: "
+            f"{names}. An Edge TPU and a microcontroller cannot run them."
+        )
+    if target is not None:
+        found += _about_target(graph, target)
+    return tuple(found)
+
+
+def _about_shapes(graph: Graph) -> list[str]:
+    ports = [t.name for t in (*graph.inputs, *graph.outputs) if t.dynamic]
+    inner = len(graph.dynamic_tensors)
+    if not inner:
+        return []
+    where = f", {', '.join(ports)} among them" if ports else ""
+    said = (
+        f"{inner} tensors have open dimensions{where}. Accelerators refuse such models; "
+        "export it with a fixed batch of 1 and a fixed size."
+    )
+    return [said]
+
+
+def _about_custom_ops(graph: Graph, target: Target | None) -> list[str]:
+    custom = sorted({op.custom_code for op in graph.ops if op.custom_code})
+    if "edgetpu-custom-op" in custom:
+        custom.remove("edgetpu-custom-op")
+        compiled = (
+            "The file was compiled for the Edge TPU and runs only there: give --delegate "
+            "edgetpu, or inspect the file that the compiler was given."
+        )
+        fits = target is not None and target.delegate == "edgetpu"
+        said = [] if fits else [compiled]
+    else:
+        said = []
+    if custom:
+        said.append(f"Custom operators need a runtime that has them: {', '.join(custom)}.")
+    return said
+
+
+def _about_target(graph: Graph, target: Target) -> list[str]:
+    from edgekit.placement import op_version_problems
+
+    found = list(op_version_problems(graph, target.op_versions))
+    constants = sum(tensor.nbytes for tensor in graph.main.tensors if tensor.is_constant)
+    if target.memory_mb is not None and constants > target.memory_mb * MIB:
+        found.append(
+            f"The weights take {constants / MIB:.1f} MiB; {target.name} has "
+            f"{target.memory_mb:g} MiB for a model and its tensors."
+        )
+    if target.scheme == "int8" and not graph.fully_integer:
+        found.append(
+            f"{target.name} wants a fully integer model; {len(graph.float_islands)} operators "
+            "compute in float. Quantize it with: edgekit convert"
+        )
+    return found
+
+
+def _placements(graph: Graph, target: Target | None) -> dict[int, Any]:
+    if target is None:
+        return {}
+    from edgekit.placement import place
+
+    return {each.index: each for each in place(graph, target)}
+
+
+def _manifest(graph: Graph) -> tuple[dict[str, Any] | None, list[str]]:
+    try:
+        found = graph_manifest(graph)
+    except RecordError as error:
+        return None, [str(error)]
+    return (to_json(found) if found is not None else None), []
+
+
+def _op(graph: Graph, op: OpView, placed: Any) -> Op:
+    tensors = graph.subgraphs[op.subgraph].tensors
+    first = next((tensors[index] for index in op.outputs if index >= 0), None)
+    constants = {index for index in op.inputs if index >= 0 and tensors[index].is_constant}
+    return Op(
+        index=op.index,
+        op=_name(op),
+        version=op.version,
+        placement=placed.placement if placed is not None else None,
+        reason=placed.reason if placed is not None else None,
+        macs=graph.macs(op),
+        weight_bytes=sum(tensors[index].nbytes for index in constants),
+        output=first.shape if first is not None else (),
+        dtype=first.dtype if first is not None else "",
+    )
+
+
+def _name(op: OpView) -> str:
+    return op.custom_code or op.op
+
+
+def _ports(tensors: Sequence[TensorView], names: dict[int, str]) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            name=names.get(tensor.index, tensor.name),
+            shape=tensor.shape_signature or tensor.shape,
+            dtype=tensor.dtype,
+            scale=tensor.scale[0] if tensor.scale else None,
+            zero_point=tensor.zero_point[0] if tensor.zero_point else None,
+        )
+        for tensor in tensors
+    )
+
+
+def _summary(ops: Sequence[Op]) -> dict[str, int]:
+    """Count the operators by placement; the three of the contract are always there."""
+    placed = Counter(op.placement for op in ops if op.placement is not None)
+    if not placed:
+        return {}
+    return {name: placed.pop(name, 0) for name in ("edgetpu", "cpu", "uncertain")} | placed
