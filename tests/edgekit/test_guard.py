@@ -19,18 +19,11 @@ from hypothesis import strategies as st
 from edgekit import guard, progress
 from edgekit.errors import CrashError, EdgekitError, GateError, SourceError, UnknownName
 
-JOBS = Path(__file__).parent / "jobs"
-ROOT = Path(__file__).parents[2]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
-
-
-@pytest.fixture(autouse=True)
-def jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(JOBS)
 
 
 def call(job: str, **arguments: Any) -> Any:
@@ -225,7 +218,7 @@ def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signals, jo
         f"from edgekit import guard\n"
         f"guard.call('guard_jobs:{job}', doing='x', seconds=120, pid_file={str(pid_file)!r})"
     )
-    paths = os.pathsep.join([str(JOBS), *filter(None, sys.path)])
+    paths = os.pathsep.join(filter(None, sys.path))
     parent = subprocess.Popen(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": paths},

@@ -12,8 +12,8 @@ import pytest
 
 from edgekit.cli.main import LazyGroup
 
-JOBS = Path(__file__).parents[1] / "jobs"
-PATHS = os.pathsep.join([str(JOBS), *filter(None, sys.path)])
+JOBS = Path(__file__).parents[2] / "support"
+PATHS = os.pathsep.join(filter(None, sys.path))
 PROGRAM = [sys.executable, "-P", str(JOBS / "cli_jobs.py")]
 CODES = {
     "ValueError": 1,
