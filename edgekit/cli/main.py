@@ -82,7 +82,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli(standalone_mode=False)
+        code = cli(prog_name="edgekit", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit:  # how click ends when the reader of our output went away
         code = 0
