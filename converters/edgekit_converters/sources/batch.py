@@ -1,7 +1,6 @@
 """Fix the batch of a source to 1, as every target runs it."""
 
 import dataclasses
-from typing import Any
 
 from edgekit_converters.sources import shapes
 from edgekit_converters.sources.libraries import keras, tf_keras
@@ -13,30 +12,38 @@ def fix_batch(source: Source) -> Source:
 
     From a model of open batch the converter keeps SHAPE, STRIDED_SLICE and PACK in the
     graph. The model is built again on inputs of batch 1: the same layers and weights, the
-    same names of inputs, models inside it dissolved into one flat graph. A Keras model
-    that has batch 1 and other kinds of source are returned as they are.
+    same names of inputs, models inside it dissolved into one flat graph. Inputs become a
+    list, because the converter knows no tables of them; several outputs of Keras 3 become
+    a table, because the converter numbers the outputs of a list and drops their names.
+    A model that is so already, and other kinds of source, are returned as they are.
     """
-    if source.kind not in {"keras", "tf_keras"} or _has_batch_1(source):
+    if source.kind not in {"keras", "tf_keras"} or _is_fixed(source):
         return source
     library = keras() if source.kind == "keras" else tf_keras()
     inputs = [
         library.Input(batch_shape=(1, *spec.shape), dtype=spec.dtype, name=spec.name)
         for spec in source.inputs
     ]
+    model = shapes.again(source.model, library, inputs)
+    outputs = source.outputs
+    if source.kind == "keras" and len(outputs) > 1:
+        named = dict(zip(outputs, model.outputs, strict=True))
+        model = library.Model(model.inputs, named, name=model.name)
+        outputs = tuple(sorted(outputs))
     return dataclasses.replace(
         source,
-        model=_rebatched(source, library, inputs),
+        model=model,
         inputs=tuple(dataclasses.replace(spec, batch=1) for spec in source.inputs),
+        outputs=outputs,
         notes=source.notes + _notes(source),
     )
 
 
-def _has_batch_1(source: Source) -> bool:
-    return all(spec.batch == 1 for spec in source.inputs)
-
-
-def _rebatched(source: Source, library: Any, inputs: list[Any]) -> Any:
-    return shapes.again(source.model, library, inputs)
+def _is_fixed(source: Source) -> bool:
+    takes, gives = (getattr(source.model, each, None) for each in ("input", "output"))
+    named = len(source.outputs) == 1 or isinstance(gives, dict) or source.kind == "tf_keras"
+    one = all(spec.batch == 1 for spec in source.inputs)
+    return one and named and not isinstance(takes, dict)
 
 
 def _notes(source: Source) -> tuple[str, ...]:

@@ -23,14 +23,14 @@ def random_feeds(
     """Draw input for a model, always the same for the same model.
 
     1. Where an Embedding reads the input: whole numbers in [0, rows).
-    2. Where the graph scales its input itself: uniform in [0, 255), as pixels are.
+    2. Pictures that the graph scales itself: uniform in [0, 255), as pixels are.
     3. Integers: 0 or 1; booleans likewise.
     4. Else normal with mean 0; the deviation differs from sample to sample
        (`DEVIATIONS`), because a softmax that is driven into saturation hides differences.
 
     Args:
         specs: The inputs; their shapes must be fixed.
-        normalizes_itself: Whether the model takes pixels 0..255.
+        normalizes_itself: Whether the graph scales its input.
         count: How many samples.
         batch: Samples in each array, where the model leaves that open.
 
@@ -39,7 +39,12 @@ def random_feeds(
     """
     rng = np.random.default_rng(_SEED)
     return [
-        [_draw(rng, spec, batch, None if normalizes_itself else deviation) for spec in specs]
+        [
+            _draw(
+                rng, spec, batch, deviation, pixels=normalizes_itself and len(spec.shape) == 3
+            )
+            for spec in specs
+        ]
         for deviation in itertools.islice(itertools.cycle(DEVIATIONS), count)
     ]
 
@@ -64,16 +69,15 @@ def relative_difference(
 
 
 def _draw(
-    rng: np.random.Generator, spec: InputSpec, batch: int, deviation: float | None
+    rng: np.random.Generator, spec: InputSpec, batch: int, deviation: float, *, pixels: bool
 ) -> NDArray[Any]:
-    """Draw one array; without a deviation it is pixels."""
     shape = (spec.batch or batch, *(size or 1 for size in spec.shape))
     if spec.indices is not None:
         return rng.integers(0, spec.indices, shape).astype(spec.dtype)
     if spec.dtype == "bool" or np.issubdtype(np.dtype(spec.dtype), np.integer):
-        high = 256 if deviation is None or spec.dtype == "uint8" else 2
+        high = 256 if pixels or spec.dtype == "uint8" else 2
         return rng.integers(0, high, shape).astype(spec.dtype)
-    if deviation is None:
+    if pixels:
         return rng.uniform(0, 255, shape).astype(spec.dtype)
     return (deviation * rng.standard_normal(shape)).astype(spec.dtype)
 

@@ -25,9 +25,9 @@ def input_specs(model: Any) -> tuple[InputSpec, ...]:
     return tuple(
         InputSpec(
             name=name,
-            shape=tuple(tensor.shape)[1:],
+            shape=tuple(tensor.shape[1:]),
             dtype=_dtype(tensor),
-            batch=tuple(tensor.shape)[0],
+            batch=tensor.shape[0],
             indices=rows.get(position),
         )
         for position, (name, tensor) in enumerate(zip(names, model.inputs, strict=True))
@@ -37,13 +37,14 @@ def input_specs(model: Any) -> tuple[InputSpec, ...]:
 def output_names(model: Any) -> tuple[str, ...]:
     """Return one name for each output of a Keras model, in its order, none twice."""
     structure = getattr(model, "output", None)
-    names = list(getattr(model, "output_names", None) or [])
-    if isinstance(structure, dict):
-        names = sorted(structure)
     count = len(model.outputs)
-    if len(names) != count:
-        names = [f"output_{i}" for i in range(count)]
-    return unique(names)
+    ways = (
+        sorted(structure) if isinstance(structure, dict) else [],
+        list(getattr(model, "output_names", None) or []),
+        [model.layers[-1].name] if model.layers else [],  # a Sequential of Keras 3
+        [f"output_{i}" for i in range(count)],
+    )
+    return unique(next(names for names in ways if len(names) == count))
 
 
 def unique(names: list[str]) -> tuple[str, ...]:

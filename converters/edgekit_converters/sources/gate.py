@@ -130,15 +130,20 @@ def _untrusted(path: Path, what: str) -> SourceError:
 def unknown_layers(config: Any, known: Iterable[str]) -> list[str]:
     """Return the classes of layers in an architecture that nobody defines, sorted."""
     names = set(known) | _INNER_CLASSES
-    found = set()
+    found = {_class_name(config)}
     for item in tables(config):
-        layers = item.get("layers")
-        for layer in layers if isinstance(layers, list) else []:
-            name = layer.get("class_name") if isinstance(layer, dict) else None
-            if isinstance(name, str) and name not in names:
-                found.add(name)
-    return sorted(found)
+        inner = item.get("layers")
+        candidates = [*(inner if isinstance(inner, list) else []), *map(item.get, _WRAPPED)]
+        found |= {_class_name(each) for each in candidates}
+    return sorted(name for name in found if name and name not in names)
 
+
+def _class_name(layer: Any) -> str:
+    name = layer.get("class_name") if isinstance(layer, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+_WRAPPED = ("layer", "backward_layer", "cell")  # where a layer holds another
 
 # Classes that stand in architectures though `keras.layers` has no such name.
 _INNER_CLASSES = {

@@ -90,7 +90,7 @@ def mapped(function: Callable[[Any], Any], item: Any) -> Any:
 
 
 def flat(item: Any) -> list[Any]:
-    """Return the leaves of nested lists, tuples and tables; tables in the order of their keys."""
+    """Return the leaves of nested lists, tuples and tables, tables in the order of keys."""
     if isinstance(item, dict):
         return [leaf for key in sorted(item) for leaf in flat(item[key])]
     if isinstance(item, list | tuple):

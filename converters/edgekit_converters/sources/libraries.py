@@ -60,6 +60,8 @@ def tf_keras() -> Any:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return what loading, building and running a model may raise, TensorFlow's own included."""
+    """Return what loading, building, running and converting a model may raise."""
     op_error: type[Exception] = tensorflow().errors.OpError
-    return (*FAILURES, op_error)
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    return (*FAILURES, op_error, ConverterError)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import SourceError
-from edgekit_converters.sources import gate, rebuild, saved_model, shapes, tflite
+from edgekit_converters.sources import gate, precision, rebuild, saved_model, shapes, tflite
 from edgekit_converters.sources.checking import TOLERANCE, random_feeds, relative_difference
 from edgekit_converters.sources.custom import Custom, import_custom
 from edgekit_converters.sources.describe import (
@@ -113,12 +113,13 @@ class _Loader:
         return self._source("tf_keras", legacy, "tf_keras", notes=(note,))
 
     def _load_keras(self) -> Any:
-        return keras().models.load_model(
+        model = keras().models.load_model(
             self._file.path,
             custom_objects=self._custom.for_keras,
             compile=False,
             safe_mode=not self._trust,
         )
+        return precision.in_float32(model, keras())
 
     def _load_tf_keras(self) -> Any:
         model = tf_keras().models.load_model(
@@ -130,7 +131,7 @@ class _Loader:
         if not isinstance(model, tf_keras().Model):
             msg = "it holds no Keras model"
             raise TypeError(msg)
-        return model
+        return precision.in_float32(model, tf_keras())
 
     def _attempt(self, way: str, function: Callable[[], Any]) -> Any:
         """Try one way; keep why it failed."""
@@ -193,12 +194,17 @@ class _Loader:
             return None
         notes = source.notes
         if loaded_by != "keras":
-            notes += (
+            how = (
                 f"Keras 3 cannot read this file; it was rebuilt from tf_keras and differs by "
-                f"{difference:.2g} of the largest output (limit {TOLERANCE:g}).",
+                f"{difference:.2g} of the largest output (limit {TOLERANCE:g})."
             )
+            notes = (*notes, how)
         return dataclasses.replace(
-            source, difference=difference, notes=notes, attempts=tuple(self._attempts)
+            source,
+            difference=difference,
+            notes=notes,
+            outputs=tuple(name.replace("/", "_") for name in output_names(legacy)),
+            attempts=tuple(self._attempts),
         )
 
     def _source(

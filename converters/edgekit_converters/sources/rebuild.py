@@ -33,8 +33,8 @@ CLASSES = {
 }
 WITHOUT_EFFECT = {
     "batch_input_shape", "batch_size", "experimental_autocast", "fused", "implementation",
-    "input_dim", "input_length", "key_shape", "query_shape", "rng_type", "value_shape",
-    "zero_output_for_mask",
+    "input_dim", "input_length", "key_shape", "query_shape", "rng_type",
+    "softmax_robust_masking", "value_shape", "zero_output_for_mask",
 }  # fmt: skip
 WITHOUT_EFFECT_AT: dict[str, tuple[Any, ...]] = {
     "adjustment": (None,),
@@ -68,7 +68,7 @@ def rebuild(model: Any, custom: Mapping[str, Any]) -> Any:
 
 
 class _Rebuilder:
-    """Keeps which layer of tf_keras became which of Keras 3, so that shared ones stay shared."""
+    """Keeps which layer became which, so that shared ones stay shared."""
 
     def __init__(self, custom: Mapping[str, Any]) -> None:
         self._custom = custom
@@ -168,7 +168,7 @@ def _config(layer: Any, cls: Any, *, own: bool) -> dict[str, Any]:
 
 
 def _left_out(key: str) -> bool:
-    return key.endswith(("_initializer", "_constraint")) or key in {"input_dim_", "ragged"}
+    return key.endswith(("_initializer", "_constraint"))
 
 
 def _harmless(key: str, value: Any) -> bool:

@@ -70,7 +70,11 @@ def at_batch_1(source: Source) -> Any:
         spec.name: tf.TensorSpec((1, *spec.shape), spec.dtype, name=spec.name)
         for spec in source.inputs
     }
-    return tf.function(lambda **feed: serve(**feed)).get_concrete_function(**specs)
+
+    def call(**feed: Any) -> Any:
+        return serve(**feed)
+
+    return tf.function(call).get_concrete_function(**specs)
 
 
 def _spec(name: str, spec: Any, input_shape: Sequence[int] | None, path: Path) -> InputSpec:

@@ -115,19 +115,39 @@ def _rename(layer: Any, name: str) -> None:
 
 
 def _called(model: Any, library: Any, input_shape: Sequence[int] | None, path: Path) -> Any:
-    """Give a model that never said its input (a bare Sequential, a subclass) one.
+    """Give a model that is no graph (a subclass, a bare Sequential) inputs to be called on.
+
+    A subclass that was saved after use knows what it was called on.
 
     Raises:
-        SourceError: No shape was given.
+        SourceError: It does not, and no shape was given.
     """
-    if input_shape is None:
+    specs = _saved_specs(model)
+    if not specs and input_shape is None:
         msg = (
             f"{path} does not say the shape of its input.\n"
             "Say the shape of one sample: --input-shape 224,224,3"
         )
         raise SourceError(msg)
-    given = library.Input(batch_shape=(None, *input_shape), name="input")
-    return library.Model(given, model(given), name=model.name)
+    if not specs:
+        given = library.Input(batch_shape=(None, *(input_shape or ())), name="input")
+        return library.Model(given, model(given), name=model.name)
+    inputs = [
+        library.Input(
+            batch_shape=fixed(tuple(spec.shape), input_shape, str(spec.name), path),
+            dtype=spec.dtype.name,
+            name=str(spec.name or f"input_{place}").replace("/", "_"),
+        )
+        for place, spec in enumerate(specs)
+    ]
+    return library.Model(inputs, model(_single(inputs)), name=model.name)
+
+
+def _saved_specs(model: Any) -> list[Any]:
+    """Return what a model of tf_keras was called on before it was saved, if it says."""
+    spec = model.save_spec(dynamic_batch=True) if hasattr(model, "save_spec") else None
+    found = graph.flat(list(spec[0])) if spec else []
+    return [each for each in found if hasattr(each, "shape")]
 
 
 def _example(sample: tuple[int | None, ...]) -> str:

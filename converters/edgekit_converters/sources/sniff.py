@@ -249,7 +249,7 @@ def _hdf5(path: Path) -> Sniffed:
         )
         raise SourceError(msg) from error
     if "model_config" not in attributes:
-        msg = f"{path} holds weights only (no model_config), without the architecture.\n{_SAVE_ALL}"
+        msg = f"{path} holds weights only, without the architecture.\n{_SAVE_ALL}"
         raise SourceError(msg)
     if not has_weights:
         msg = f"{path} holds an architecture without weights.\n{_SAVE_ALL}"
