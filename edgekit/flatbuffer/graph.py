@@ -22,13 +22,16 @@ FLOAT_TYPES = frozenset(
 )
 # Types of later schemas than the package knows.
 _LATER_TYPES = {18: "bfloat16", 19: "int2", 20: "uint4"}
+# Bits of an element where numpy has no such type.
 _BITS = {
+    "bfloat16": 16,
+    "float8_e4m3fn": 8,
+    "float8_e5m2": 8,
     "int2": 2,
     "int4": 4,
-    "uint4": 4,
-    "bfloat16": 16,
-    "string": 8,
     "resource": 0,
+    "string": 8,
+    "uint4": 4,
     "variant": 0,
 }
 # Option -> the enum whose names stand for its numbers.
@@ -82,7 +85,7 @@ class TensorView:
     @property
     def is_float(self) -> bool:
         """Its values are floats."""
-        return self.dtype in FLOAT_TYPES
+        return self.dtype.startswith(("float", "bfloat", "complex"))
 
     @property
     def dynamic(self) -> bool:
@@ -261,8 +264,7 @@ class Graph:
 
 def dtype_name(code: int) -> str:
     """Name of a tensor type, e.g. 9 -> 'int8'."""
-    known = enum_names("TensorType").get(code)
-    return known.lower() if known else _LATER_TYPES.get(code, f"type {code}")
+    return enum_names("TensorType").get(code, f"type {code}").lower()
 
 
 def op_name(code: int) -> str:

@@ -20,8 +20,8 @@ import numpy as np
 
 from edgekit.errors import InputError, RecordError
 from edgekit.flatbuffer.graph import Graph, TensorView
-from edgekit.flatbuffer.standard import AXIS_LABELS, COLOR_SPACES, VALUE_LABELS
 from edgekit.flatbuffer.tables import ModelFile, Table, pack, read_model, read_tables, text
+from edgekit.flatbuffer.written import AXIS_LABELS, COLOR_SPACES, VALUE_LABELS
 from edgekit.manifest import Manifest, Preprocessing
 
 MANIFEST = "EDGEKIT"

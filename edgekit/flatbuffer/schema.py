@@ -8,13 +8,13 @@ readers on a pretended table (element types, strings, tables, unions), once a ta
 import functools
 import importlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flatbuffers.number_types as numbers
 import numpy as np
 
-from edgekit.flatbuffer import standard
+from edgekit.flatbuffer import written
 
 # Union field -> the enum whose members name the tables it may hold.
 UNIONS = {
@@ -24,18 +24,12 @@ UNIONS = {
     "builtin_options2": "BuiltinOptions2",
     "details": "QuantizationDetails",
 }
-# Table -> fields of later schemas than the package knows: name, slot, default; all int32.
-_LATER = {
-    "Operator": [("debug_metadata_index", 13, -1)],
-    "SubGraph": [("debug_metadata_index", 5, -1)],
-}
-
-
 _NUMBERS = {
     "byte": numbers.Int8Flags,
     "ubyte": numbers.Uint8Flags,
     "int": numbers.Int32Flags,
     "uint": numbers.Uint32Flags,
+    "ulong": numbers.Uint64Flags,
     "float": numbers.Float32Flags,
 }
 
@@ -95,8 +89,8 @@ def schema(table: str) -> Schema:
     fields = [_learn(module, table, name) for name in names]
     taken = {field.slot for field in fields}
     fields += [
-        Field(name, slot, "scalar", numbers.Int32Flags, default)
-        for name, slot, default in _LATER.get(table, [])
+        replace(_spell_field(name, slot, kind), default=default)
+        for name, slot, kind, default in written.LATER_FIELDS.get(table, [])
         if slot not in taken
     ]
     tags = {f"{field.name}_type" for field in fields if field.kind == "union"}
@@ -112,10 +106,11 @@ def schema(table: str) -> Schema:
 @functools.cache
 def enum_names(enum: str) -> dict[int, str]:
     """Names of the values of an enum, e.g. `Padding` -> {0: 'SAME', 1: 'VALID'}."""
-    if enum in standard.UNIONS:
-        return standard.UNIONS[enum]
+    if enum in written.UNIONS:
+        return written.UNIONS[enum]
     values = vars(getattr(importlib.import_module(f"tflite.{enum}"), enum))
-    return {value: name for name, value in values.items() if isinstance(value, int)}
+    known = {value: name for name, value in values.items() if isinstance(value, int)}
+    return written.LATER_VALUES.get(enum, {}) | known
 
 
 @functools.cache
@@ -191,7 +186,7 @@ def _learn(module: Any, table: str, camel: str) -> Field:
 @functools.cache
 def _written() -> dict[str, str]:
     """Fields of each table of the standard metadata, as they are written down."""
-    lines = (line.partition(":") for line in standard.TABLES.split("\n") if line)
+    lines = (line.partition(":") for line in written.TABLES.split("\n") if line)
     return {table: fields for table, _, fields in lines}
 
 
@@ -201,7 +196,7 @@ def _spell_out(table: str, line: str) -> Schema:
     slot = 0
     for entry in line.split():
         name, _, kind = entry.partition(":")
-        slot += kind in standard.UNIONS
+        slot += kind in written.UNIONS
         fields.append(_spell_field(name, slot, kind))
         slot += 1
     return Schema(table, tuple(fields), {f.name: f.default for f in fields}, slot)
@@ -216,5 +211,5 @@ def _spell_field(name: str, slot: int, kind: str) -> Field:
     if element == "string":
         return Field(name, slot, "string" + plural)
     return Field(
-        name, slot, "union" if kind in standard.UNIONS else "table" + plural, table=element
+        name, slot, "union" if kind in written.UNIONS else "table" + plural, table=element
     )

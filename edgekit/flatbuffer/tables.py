@@ -63,9 +63,11 @@ class Table:
         self.__dict__.update(defaults)
         self.__dict__.update(fields)
         self.__dict__["table_kind"] = kind
+        self.__dict__["table_later"] = False
 
     if TYPE_CHECKING:
         table_kind: str
+        table_later: bool  # it has fields of a later schema, which are not read
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -287,6 +289,7 @@ class _Reader:
         for field in what.fields:
             if field.slot < len(offsets) and offsets[field.slot]:
                 values[field.name] = self.value(field, position, offsets)
+        values["table_later"] = any(offsets[what.slots :])
         return table
 
     def value(self, field: Field, table: int, offsets: tuple[int, ...]) -> Any:
@@ -357,6 +360,8 @@ def _pack_table(builder: Any, table: Table) -> int:
     """Write a table after everything that it refers to."""
     what = schema(table.table_kind)
     values = table.__dict__
+    if table.table_later:
+        _refuse_later(f"a {table.table_kind} with fields")
     places = {
         field.slot: _pack_part(builder, field, values[field.name])
         for field in what.fields
@@ -375,14 +380,19 @@ def _pack_table(builder: Any, table: Table) -> int:
     return place
 
 
+def _refuse_later(what: str) -> NoReturn:
+    """Say that a part of the model cannot be written back."""
+    msg = (
+        f"The model holds {what} which this version of the schema does not know, so it "
+        "cannot be rewritten. Update: pip install -U tflite edgekit"
+    )
+    raise InputError(msg)
+
+
 def _pack_part(builder: Any, field: Field, value: Any) -> int:
     """Write what an offset refers to and return its place."""
     if isinstance(value, Unknown):
-        msg = (
-            f"The model holds {value.enum} number {value.tag}, which this version of the "
-            "schema does not know, so it cannot be rewritten. Update: pip install -U tflite"
-        )
-        raise InputError(msg)
+        _refuse_later(f"{value.enum} number {value.tag},")
     if field.kind in {"table", "union"}:
         return _pack_table(builder, value)
     if field.kind == "string":

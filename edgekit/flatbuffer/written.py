@@ -1,10 +1,14 @@
-"""The tables of TFLite's standard metadata (identifier M001), which no package carries.
+"""Tables that the `tflite` package does not have, written down.
+
+They are those of TFLite's standard metadata (identifier M001), which no package carries,
+and what later schemas added to .tflite.
 
 One line a table: its fields in the order of their slots. A union takes two slots, the
 first for its tag; enums are bytes, their names stand below.
 
 Source:
     https://github.com/tensorflow/tflite-support, metadata_schema.fbs
+    https://github.com/google-ai-edge/LiteRT, schema.fbs
 """
 
 TABLES = """
@@ -29,8 +33,36 @@ ScoreThresholdingOptions: global_score_threshold:float
 BertTokenizerOptions: vocab_file:[AssociatedFile]
 SentencePieceTokenizerOptions: sentencePiece_model:[AssociatedFile] vocab_file:[AssociatedFile]
 RegexTokenizerOptions: delim_regex_pattern:string vocab_file:[AssociatedFile]
+BlockwiseQuantization: scales:int zero_points:int block_size:int block_shape:[int]
+MultiAxisQuantization: scales:int zero_points:int block_size:int quantized_dimensions:[int]
+StablehloCaseOptions: branch_subgraph_indices:[int]
+ExternalBufferGroup: name:string
+ExternalBuffer: id:uint group:uint offset:ulong length:ulong packing:string
 """  # noqa: E501 (one line a table)
 
+# Fields of later schemas: table -> name, slot, type, default.
+LATER_FIELDS: dict[str, list[tuple[str, int, str, int | None]]] = {
+    "Model": [
+        ("external_buffer_groups", 8, "[ExternalBufferGroup]", None),
+        ("external_buffers", 9, "[ExternalBuffer]", None),
+    ],
+    "Operator": [("debug_metadata_index", 13, "int", -1)],
+    "SubGraph": [("debug_metadata_index", 5, "int", -1)],
+    "Tensor": [("external_buffer", 10, "uint", 0)],
+}
+# Values of later schemas by enum.
+LATER_VALUES = {
+    "BuiltinOperator": {209: "STABLEHLO_CASE"},
+    "BuiltinOptions2": {23: "StablehloCaseOptions"},
+    "QuantizationDetails": {2: "BlockwiseQuantization", 3: "MultiAxisQuantization"},
+    "TensorType": {
+        18: "BFLOAT16",
+        19: "INT2",
+        20: "UINT4",
+        21: "FLOAT8_E4M3FN",
+        22: "FLOAT8_E5M2",
+    },
+}
 # Enum of a union -> tables by tag.
 UNIONS = {
     "ContentProperties": {
