@@ -49,6 +49,7 @@ def open_dataset(
         preprocessing=preprocessing,
         sample_rate_hz=sample_rate_hz,
     )
+    _refuse_open_shapes(feed)
     path = Path(path)
     if not path.exists():
         msg = f"There is no data at {path}."
@@ -62,3 +63,13 @@ def open_dataset(
         "Give a folder with one folder for each class, or an .npz file with x and y."
     )
     raise DataError(msg)
+
+
+def _refuse_open_shapes(feed: Feed) -> None:
+    for name, shape in feed.shapes.items():
+        if not all(length and length > 0 for length in shape):
+            msg = (
+                f"Input '{name}' has the open shape {shape}; data is fed to a fixed one.\n"
+                "Give it with --input-shape."
+            )
+            raise DataError(msg)

@@ -11,7 +11,7 @@ from edgekit.data.samples import Array, Inputs
 from edgekit.errors import DataError
 from edgekit.manifest import Preprocessing
 
-_INTEGER_INPUTS = frozenset({"bool", "int16", "int32", "int64", "uint16", "uint32", "uint64"})
+_INTEGER_INPUTS = frozenset({"bool", "int32", "int64", "uint32", "uint64"})
 
 Shape = tuple[int, ...]
 
@@ -22,8 +22,8 @@ class Feed:
 
     Attributes:
         shapes: Shape of each input by name, without the batch.
-        dtypes: numpy name of the type of each input; where it is missing, or 8 bits wide
-            and so quantized, real values are fed as float32.
+        dtypes: numpy name of the type of each input; real values are fed as float32 where it
+            is missing, and where it is 8 or 16 bits wide and so quantized.
         preprocessing: How a picture becomes an input; None if the model takes none.
         sample_rate_hz: Rate of the waveform that the model takes; None if it takes none.
     """
@@ -46,14 +46,27 @@ class Feed:
         shape = self.shapes[self.single]
         if self.preprocessing is not None and _picture_like(shape):
             return "picture"
-        flat = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
-        return "sound" if self.sample_rate_hz is not None and flat else "array"
+        return "sound" if self.sample_rate_hz and _wave_like(shape) else "array"
 
     @property
     def suffixes(self) -> frozenset[str]:
         """Suffixes of the files that can be fed."""
         arrays = frozenset({".npy"} if self.single is not None else {".npz"})
         return {"picture": images.SUFFIXES, "sound": sounds.SUFFIXES}.get(self.kind, arrays)
+
+    @property
+    def lacks(self) -> str:
+        """Say what is missing before files can be fed to this model, as one sentence."""
+        if self.single is None:
+            return "Several inputs need an .npz file with one array for each, by name."
+        shape = self.shapes[self.single]
+        if _picture_like(shape) and self.preprocessing is None:
+            return "For pictures, say how pixels become its input: --input-range LOW,HIGH."
+        if _wave_like(shape) and self.sample_rate_hz is None:
+            return "Give an .npz or .npy file; for sound, say its rate: --sample-rate HZ."
+        if self.kind == "array":
+            return "That is neither a picture nor a waveform: give an .npz or .npy file."
+        return "Is this the folder you mean?"
 
     def from_file(self, path: Path) -> Inputs:
         """Turn a picture or a sound file into the model's input.
@@ -76,7 +89,8 @@ class Feed:
         shape = self.shapes[name]
         if self._is_picture(name, row.shape, row.dtype):
             return self._picture(_as_rgb(row), shape)
-        return np.ascontiguousarray(row.reshape(shape), self._dtype(name, row.dtype))
+        with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite
+            return np.array(row.reshape(shape), self._dtype(name, row.dtype), order="C")
 
     def counts_samples(self, name: str, array: Shape, dtype: np.dtype, where: str) -> bool:
         """Say whether the first axis of an array counts samples, or the array is one sample.
@@ -143,6 +157,10 @@ class Feed:
 
 def _picture_like(shape: Shape) -> bool:
     return len(shape) == 3 and shape[-1] in {1, 3}
+
+
+def _wave_like(shape: Shape) -> bool:
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
 def _as_rgb(row: Array) -> Pixels:

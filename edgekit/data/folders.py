@@ -87,6 +87,7 @@ def open_folder(path: Path, feed: Feed, labels: Sequence[str], *, labelled: bool
     if groups and (labelled or not loose):
         files = [file for name in groups for file in find.files_below(path / name, suffixes)]
         if labelled:
+            _refuse_containers(path, groups)
             _warn_left_out(path, loose, groups)
         names = [file.relative_to(path).parts[0] for file in files]
         classes = _folder_classes(path, names, labels, labelled=labelled)
@@ -119,15 +120,19 @@ def _suffixes(path: Path, feed: Feed) -> frozenset[str]:
     shapes = ", ".join(f"{name} {shape}" for name, shape in feed.shapes.items())
     msg = (
         f"The data folder {path} holds no {wanted}; found {find.what_is_in(path)}.\n"
-        f"The model takes {shapes}"
+        f"The model takes {shapes}. {feed.lacks}"
     )
-    if feed.single is None:
-        msg += ": several inputs need an .npz file with one array for each, by name."
-    elif feed.kind == "array":
-        msg += ", which is neither a picture nor a waveform: give an .npz or .npy file."
-    else:
-        msg += "."
     raise DataError(msg)
+
+
+def _refuse_containers(path: Path, groups: tuple[str, ...]) -> None:
+    """Refuse a folder of sets, such as `train` and `test`, that is taken for one of classes."""
+    if {name.lower() for name in groups} <= _CONTAINERS:
+        msg = (
+            f"The folders in {path} have the names of sets, not of classes: "
+            f"{', '.join(groups)}.\nGive the one that holds the classes: {path / groups[0]}"
+        )
+        raise DataError(msg)
 
 
 def _warn_left_out(path: Path, loose: list[Path], groups: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ Inputs = dict[str, Array]  # by the name of the model's input, without the batch
 
 MAX_UNREADABLE = 0.05  # the share of samples that may be skipped
 _NAMED = 5  # how many unreadable samples a message names
+_WARNED = 20  # how many of them get a warning of their own
 _log = logging.getLogger(__name__)
 
 
@@ -159,7 +160,10 @@ class Dataset:
         """Warn of an unreadable sample once; give up when there are too many."""
         if index not in self._unreadable:
             self._unreadable[index] = self._store.name(index)
-            _log.warning("Skipped: %s", error)
+            if self.skipped <= _WARNED:
+                _log.warning("Skipped: %s", error)
+            if self.skipped == _WARNED:
+                _log.warning("Further samples that cannot be read are only counted.")
         if self.skipped > MAX_UNREADABLE * len(self):
             names = list(self._unreadable.values())
             rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
