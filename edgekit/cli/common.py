@@ -73,6 +73,6 @@ class _ToStandardError(logging.Handler):
 
 
 def _print_json(document: Document) -> None:
-    any_character = sys.stdout.encoding.lower() in {"utf-8", "utf8"}
+    any_character = (sys.stdout.encoding or "utf-8").lower() in {"utf-8", "utf8"}
     json.dump(document, sys.stdout, indent=2, ensure_ascii=not any_character)
     sys.stdout.write("\n")
