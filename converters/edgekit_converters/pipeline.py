@@ -165,14 +165,19 @@ def _convert(recipe: Recipe, output: Path, names: dict[str, str]) -> Conversion:
     with scratch_dir(output) as scratch:
         converted = _in_child(recipe, planned, scratch)
         start = time.perf_counter()
-        results = []
-        for plan in planned:
-            draft = scratch / names[plan.target.name]
-            results.append(_artifact(plan, converted, recipe, draft, output / draft.name))
+        drafts = [
+            _draft(plan, converted, recipe, scratch / names[plan.target.name])
+            for plan in planned
+        ]
+        found = _verify(drafts, converted, recipe)
+        results = [
+            _finish(draft, each, recipe, output)
+            for draft, each in zip(drafts, found, strict=True)
+        ]
         seconds = {**converted.seconds, "verify": round(time.perf_counter() - start, 3)}
         with told(f"write into {output}"):
-            for name, result in zip(names.values(), results, strict=True):
-                (scratch / name).replace(result.path)
+            for draft, result in zip(drafts, results, strict=True):
+                draft.path.replace(result.path)
     return Conversion(
         artifacts=tuple(results),
         source=converted.source,
@@ -201,17 +206,35 @@ def _in_child(recipe: Recipe, planned: Sequence[Plan], scratch: Path) -> Convert
     return converted
 
 
-def _artifact(
-    plan: Plan, converted: Converted, recipe: Recipe, draft: Path, final: Path
-) -> ArtifactResult:
-    """Write one artifact, run it, and write what that showed into it."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An artifact that still has to prove itself.
+
+    Attributes:
+        plan: What it is to be.
+        path: Where it stands meanwhile.
+        manifest: What it carries.
+    """
+
+    plan: Plan
+    path: Path
+    manifest: Manifest
+
+
+def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draft:
+    """Write an artifact as its target wants it."""
     content = finish(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
     manifest = _manifest(plan, converted, recipe, Graph(content))
-    draft.write_bytes(write_manifest(content, manifest))
-    found = _verify(draft, converted, recipe, manifest)
-    manifest = replace(manifest, evidence={"verify": to_json(found)})
-    content = write_manifest(content, manifest)
-    atomic_write(draft, content)
+    atomic_write(path, write_manifest(content, manifest))
+    return Draft(plan, path, manifest)
+
+
+def _finish(draft: Draft, found: Verification, recipe: Recipe, output: Path) -> ArtifactResult:
+    """Write what running it showed into an artifact, and sum up."""
+    plan = draft.plan
+    manifest = replace(draft.manifest, evidence={"verify": to_json(found)})
+    content = write_manifest(draft.path.read_bytes(), manifest)
+    atomic_write(draft.path, content)
     graph = Graph(content)
     warnings = (
         *problems(graph, plan.target, plan.scheme),
@@ -220,8 +243,9 @@ def _artifact(
     for warning in warnings:
         _log.warning("%s: %s", plan.target.name, warning)
     rejected = _refused(found, recipe)
+    name = f"{draft.path.name}.rejected" if rejected else draft.path.name
     return ArtifactResult(
-        path=str(final.with_name(final.name + ".rejected") if rejected else final),
+        path=str(output / name),
         target=plan.target.name,
         scheme=plan.scheme,
         io=plan.io,
@@ -269,15 +293,15 @@ def _labels_of_data(recipe: Recipe, graph: Graph) -> tuple[str, ...]:
 
 
 def _verify(
-    draft: Path, converted: Converted, recipe: Recipe, manifest: Manifest
-) -> Verification:
-    """Run the float model and the artifact over the same data."""
+    drafts: Sequence[Draft], converted: Converted, recipe: Recipe
+) -> tuple[Verification, ...]:
+    """Run the float model and all artifacts over the same data."""
 
     def request(data: str, samples: int | None = None) -> DataRequest:
         return DataRequest(
             path=str(Path(data).resolve()),
             preprocessing=converted.preprocessing,
-            labels=manifest.labels,
+            labels=drafts[0].manifest.labels,
             samples=samples,
             seed=recipe.seed,
             sample_rate_hz=recipe.sample_rate_hz,
@@ -286,7 +310,7 @@ def _verify(
     close = recipe.calibrate or (None if recipe.evaluate else converted.probe_file)
     return verify(
         converted.float_file,
-        draft,
+        [draft.path for draft in drafts],
         calibration=request(close, recipe.samples) if close else None,
         evaluation=request(recipe.evaluate) if recipe.evaluate else None,
         metric=recipe.metric,

@@ -4,6 +4,7 @@ It alone imports TensorFlow. It writes float32-in, float32-out .tflite files int
 folder; what targets make of them is the parent's business.
 """
 
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgekit import measure
-from edgekit.data import open_dataset, read_labels
+from edgekit.data import Dataset, open_dataset, read_labels
 from edgekit.errors import SourceError
 from edgekit.evaluation.preprocessing import resolve
 from edgekit.manifest import Calibration, Manifest, Preprocessing
@@ -122,7 +123,8 @@ class _Work:
 
     def all(self, schemes: Sequence[str]) -> Converted:
         """Do every step."""
-        source = self._import()
+        loaded = self._import()
+        source = fix_batch(loaded)
         difference = self._check(source)
         preprocessing = resolve(
             self._wishes.preprocessing,
@@ -130,9 +132,12 @@ class _Work:
             normalizes_itself=source.normalizes_itself,
             shapes=_shapes(source),
         )
-        smaller, pruning = self._pruned(source, preprocessing)
-        feed = self._feed(smaller, preprocessing)
-        files = {scheme: str(self._convert(scheme, smaller, feed)) for scheme in schemes}
+        pruning = None
+        if self._wishes.prune is not None:
+            smaller, pruning = self._pruned(loaded, preprocessing)
+            source = fix_batch(smaller)
+        feed = self._feed(source, preprocessing)
+        files = {scheme: str(self._convert(scheme, source, feed)) for scheme in schemes}
         return Converted(
             source=_record(source),
             manifest=source.manifest,
@@ -154,13 +159,11 @@ class _Work:
         with self._watch.step("start", "Starting TensorFlow"):
             tensorflow()
         with self._watch.step("load", f"Loading {Path(self._wishes.model).name}"):
-            return fix_batch(
-                load_source(
-                    Path(self._wishes.model),
-                    import_modules=[Path(each) for each in self._wishes.import_modules],
-                    trust=self._wishes.trust,
-                    input_shape=self._wishes.input_shape,
-                )
+            return load_source(
+                Path(self._wishes.model),
+                import_modules=[Path(each) for each in self._wishes.import_modules],
+                trust=self._wishes.trust,
+                input_shape=self._wishes.input_shape,
             )
 
     def _check(self, source: Source) -> float:
@@ -173,19 +176,50 @@ class _Work:
 
     def _pruned(
         self, source: Source, preprocessing: Preprocessing | None
-    ) -> tuple[Source, dict[str, Any] | None]:
-        """Prune, if that is asked, and say what it bought."""
-        if self._wishes.prune is None:
-            return source, None
+    ) -> tuple[Source, dict[str, Any]]:
+        """Prune a Keras 3 model and say what it bought.
+
+        Raises:
+            SourceError: The source is no Keras 3 model, or nothing in it can be pruned.
+        """
         if source.kind != "keras":
             msg = (
                 f"{source.path.name} cannot be pruned: it was loaded by {source.loaded_by}, "
                 "and pruning rebuilds Keras 3 models.\nLeave --prune out."
             )
             raise SourceError(msg)
+        from edgekit_converters.prune import prune
 
-        with self._watch.step("prune", f"Pruning {self._wishes.prune}"):
-            raise NotImplementedError
+        wishes = self._wishes
+        data = None
+        if wishes.data is not None:
+            data = self._open(wishes.data, source, preprocessing, labelled=True)
+        with self._watch.step("prune", f"Pruning {wishes.prune}"):
+            pruned = prune(
+                source.model,
+                str(wishes.prune),
+                data=data,
+                epochs=wishes.epochs,
+                seed=wishes.seed,
+            )
+        bought = {
+            name: to_json(getattr(pruned, name))
+            for name in ("before", "after", "frozen", "proof_difference")
+        }
+        return dataclasses.replace(source, model=pruned.model), bought
+
+    def _open(
+        self, path: str, source: Source, preprocessing: Preprocessing | None, *, labelled: bool
+    ) -> Dataset:
+        return open_dataset(
+            Path(path),
+            shapes=_shapes(source),
+            dtypes={spec.name: spec.dtype for spec in source.inputs},
+            preprocessing=preprocessing,
+            labels=self._labels(source) if labelled else (),
+            labelled=labelled,
+            sample_rate_hz=self._wishes.sample_rate_hz,
+        )
 
     def _labels(self, source: Source) -> tuple[str, ...]:
         if self._wishes.labels is not None:
@@ -197,14 +231,7 @@ class _Work:
         wishes = self._wishes
         if wishes.calibrate is None:
             return None
-        dataset = open_dataset(
-            Path(wishes.calibrate),
-            shapes=_shapes(source),
-            dtypes={spec.name: spec.dtype for spec in source.inputs},
-            preprocessing=preprocessing,
-            labelled=False,
-            sample_rate_hz=wishes.sample_rate_hz,
-        )
+        dataset = self._open(wishes.calibrate, source, preprocessing, labelled=False)
         order = [spec.name for spec in source.inputs]
         return Feed(dataset.subset(wishes.samples, wishes.seed), order)
 

@@ -180,11 +180,13 @@ class Pair:
         Returns:
             The outputs of each, both by the names of the first.
         """
+        return forward(self.a.model, inputs), self.theirs(inputs, other)
+
+    def theirs(self, inputs: Arrays, other: Arrays | None = None) -> Arrays:
+        """Feed one sample to the second one alone; see `one`."""
         fed = other or {self._inputs[name]: each for name, each in inputs.items()}
         found = forward(self.b.model, fed)
-        return forward(self.a.model, inputs), {
-            mine: found[theirs] for mine, theirs in self._outputs.items()
-        }
+        return {mine: found[theirs] for mine, theirs in self._outputs.items()}
 
     def run(
         self, first: Dataset, second: Dataset | None
@@ -200,7 +202,7 @@ class Pair:
 
 def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None, bool]:
     """Open the data once, or twice if the models want them prepared differently."""
-    mine, theirs = (each.preprocessing(wishes.overrides) for each in (pair.a, pair.b))
+    mine, theirs = (each.preprocessing(wishes) for each in (pair.a, pair.b))
     if not wishes.labels:
         wishes = replace(wishes, labels=pair.a.labels or pair.b.labels)
     first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine)

@@ -1,4 +1,4 @@
-"""Verify a quantized model against its float original, in one pass over each data set."""
+"""Verify quantized models against their float original, in one pass over each data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from edgekit.evaluation.compare import Pair
 from edgekit.evaluation.degenerate import Watch, findings
 from edgekit.evaluation.evaluate import default_metric
 from edgekit.evaluation.metrics import METRICS, Accuracy, Agreement, Metric, Sqnr
-from edgekit.evaluation.models import Arrays
+from edgekit.evaluation.models import Arrays, forward
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import (
     Interpreter,
@@ -70,70 +70,85 @@ class Verification:
 
 def verify(
     float_path: str | Path,
-    quantized_path: str | Path,
+    quantized_paths: Sequence[str | Path],
     *,
     calibration: DataRequest | None = None,
     evaluation: DataRequest | None = None,
     metric: str | None = None,
     interpreter: Interpreter | None = None,
-) -> Verification:
-    """Run both models over both data sets, each set once.
+) -> tuple[Verification, ...]:
+    """Run all models over both data sets, each set once.
 
     Args:
         float_path: The float model, a .tflite or a Keras file.
-        quantized_path: The quantized one.
+        quantized_paths: The quantized ones; they are fed alike.
         calibration: Samples to measure agreement and noise on; classes are not needed.
         evaluation: Samples with classes to measure the metric of both models on.
         metric: Metric of the evaluation; None takes what suits the model.
         interpreter: How a .tflite is run.
 
+    Returns:
+        One for each quantized model, in their order.
+
     Raises:
         InputError: A model or data set cannot be used.
         UsageError: The models do not fit together, or the metric does not suit them.
     """
-    answer = guard.call(
+    names = ", ".join(Path(each).name for each in quantized_paths)
+    answers = guard.call(
         "edgekit.evaluation.verify:_worker",
-        doing=f"verifying {Path(quantized_path).name}",
+        doing=f"verifying {names}",
         float_path=str(float_path),
-        quantized_path=str(quantized_path),
+        quantized_paths=[str(each) for each in quantized_paths],
         calibration=calibration,
         evaluation=evaluation,
         metric=metric,
         interpreter=interpreter or Interpreter(),
     )
-    return from_json(Verification, answer, "the verification")
+    return tuple(from_json(Verification, each, "the verification") for each in answers)
 
 
 def _worker(
     *,
     float_path: str,
-    quantized_path: str,
+    quantized_paths: Sequence[str],
     calibration: dict[str, Any] | None,
     evaluation: dict[str, Any] | None,
     metric: str | None,
     interpreter: dict[str, Any],
-) -> Verification:
+) -> list[Verification]:
     """Do the work, inside the guarded child."""
     how = from_json(Interpreter, interpreter, "the interpreter")
-    pair = Pair(open_subject(float_path, how), open_subject(quantized_path, how))
-    closeness, worth = Closeness(pair), None
+    original = open_subject(float_path, how)
+    pairs = [Pair(original, open_subject(path, how)) for path in quantized_paths]
+    close = [Closeness(pair) for pair in pairs]
+    worth: list[Worth] = []
     if calibration is not None:
-        dataset = open_data(pair.a, _request(calibration, pair), labelled=False)
-        _feed(pair, dataset, [closeness])
-    calibration_samples = closeness.samples
+        dataset = open_data(original, _request(calibration, pairs[0]), labelled=False)
+        _feed(pairs, dataset, [close])
+    calibration_samples = close[0].samples
     if evaluation is not None:
-        worth, dataset = _open_evaluation(pair, _request(evaluation, pair), metric)
-        _feed(pair, dataset, [worth] if calibration else [worth, closeness])
+        worth, dataset = _open_evaluation(pairs, _request(evaluation, pairs[0]), metric)
+        _feed(pairs, dataset, [worth] if calibration else [worth, close])
+    return [
+        _result(pair, near, worth[i] if worth else None, calibration_samples)
+        for i, (pair, near) in enumerate(zip(pairs, close, strict=True))
+    ]
+
+
+def _result(
+    pair: Pair, near: "Closeness", worth: "Worth | None", calibration_samples: int
+) -> Verification:
     return Verification(
         float_metric=worth.float_metric if worth else None,
         quantized_metric=worth.quantized_metric if worth else None,
         drop=worth.drop if worth else None,
-        agreement=closeness.agreement.value,
-        sqnr_db=closeness.sqnr.score().per_output,
+        agreement=near.agreement.value,
+        sqnr_db=near.sqnr.score().per_output,
         calibration_samples=calibration_samples,
         evaluation_samples=worth.samples if worth else 0,
         per_class=worth.quantized.score().per_class if worth else {},
-        findings=findings(closeness.watches, pair.scores),
+        findings=findings(near.watches, pair.scores),
     )
 
 
@@ -209,26 +224,36 @@ def _value(metric: Metric) -> Value:
 
 
 def _open_evaluation(
-    pair: Pair, request: DataRequest, metric: str | None
-) -> tuple[Worth, Dataset]:
-    """Open the evaluation data and make the metric of each model."""
-    subject = replace(pair.a, scores=pair.scores)  # the quantized model may know it better
+    pairs: Sequence[Pair], request: DataRequest, metric: str | None
+) -> tuple[list[Worth], Dataset]:
+    """Open the evaluation data and make the metric of every model."""
+    subject = replace(pairs[0].a, scores=pairs[0].scores)  # the quantized one may know better
     name = metric or default_metric(subject)
     if name not in METRICS:
         raise UnknownName(kind="metric", name=name, known=list(METRICS))
     if METRICS[name].needs == "reference":
-        return Worth(None, Sqnr()), open_data(subject, request, labelled=False)
+        dataset = open_data(subject, request, labelled=False)
+        return [Worth(None, Sqnr()) for _ in pairs], dataset
     scores = need_scores(subject)
     dataset = open_data(subject, request, labelled=True)
     labels = label_names(subject, dataset, request)
-    return Worth(Accuracy(scores, labels), Accuracy(scores, labels)), dataset
+    return [Worth(Accuracy(scores, labels), Accuracy(scores, labels)) for _ in pairs], dataset
 
 
-def _feed(pair: Pair, dataset: Dataset, takers: Sequence[Taker]) -> None:
-    samples = track(pair.run(dataset, None), "Verifying", len(dataset), "sample")
-    for mine, theirs, label in samples:
-        for taker in takers:
-            taker.add(mine, theirs, label)
+def _feed(pairs: Sequence[Pair], dataset: Dataset, rows: Sequence[Sequence[Taker]]) -> None:
+    """Run every sample through the float model once and through each quantized one.
+
+    Args:
+        pairs: The float model with each quantized one.
+        dataset: What is fed.
+        rows: Who looks at the outputs; each row has one for each pair.
+    """
+    for sample in track(dataset, "Verifying", len(dataset), "sample"):
+        mine = forward(pairs[0].a.model, sample.inputs)
+        for place, pair in enumerate(pairs):
+            theirs = pair.theirs(sample.inputs)
+            for row in rows:
+                row[place].add(mine, theirs, sample.label)
 
 
 def _request(values: dict[str, Any], pair: Pair) -> DataRequest:
@@ -237,5 +262,5 @@ def _request(values: dict[str, Any], pair: Pair) -> DataRequest:
     return replace(
         wishes,
         labels=wishes.labels or pair.b.labels or pair.a.labels,
-        preprocessing=wishes.preprocessing or pair.b.preprocessing(wishes.overrides),
+        preprocessing=pair.b.preprocessing(wishes),
     )

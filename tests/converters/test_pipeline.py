@@ -1,0 +1,158 @@
+"""From a Keras file to verified artifacts, and every way that this ends."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.artifact import read_manifest
+from edgekit.errors import GateError, SourceError, TargetError, UsageError
+from edgekit.flatbuffer.graph import Graph
+from edgekit.records import from_json, to_json
+from edgekit.runtime import load
+from edgekit_converters.pipeline import Conversion, convert, quantize
+from edgekit_converters.recipe import Recipe, read_recipe
+
+pytestmark = pytest.mark.tf
+
+TARGETS = {"raspberry-pi-4": "float32", "coral-usb": "int8", "android": "uint8"}
+
+
+@pytest.fixture(scope="module")
+def made(
+    spots_model: Path, spots: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Conversion, Path]:
+    out = tmp_path_factory.mktemp("out")
+    recipe = Recipe(
+        model=str(spots_model),
+        targets=tuple(TARGETS),
+        calibrate=str(spots),
+        evaluate=str(spots),
+        max_drop=5.0,
+    )
+    return convert(recipe, out), out
+
+
+def test_each_target_gets_a_fully_integer_artifact_with_its_own_io(
+    made: tuple[Conversion, Path],
+) -> None:
+    conversion, out = made
+    for each in conversion.artifacts:
+        path = out / f"spots.{each.target}.tflite"
+        assert each.path == str(path)
+        assert each.bytes == path.stat().st_size
+        assert each.fully_integer
+        assert Graph(path).fully_integer
+        model = load(path)
+        assert {spec.dtype for spec in (*model.inputs, *model.outputs)} == {TARGETS[each.target]}
+
+
+def test_quantization_keeps_the_accuracy_and_says_so(made: tuple[Conversion, Path]) -> None:
+    for each in made[0].artifacts:
+        assert each.float is not None
+        assert each.quantized is not None
+        assert each.float.metric == each.quantized.metric == "accuracy"
+        assert each.float.value >= 0.95
+        assert each.drop == pytest.approx(each.float.value - each.quantized.value)
+        assert each.agreement is not None
+        assert each.agreement >= 0.95
+
+
+def test_an_artifact_describes_itself(made: tuple[Conversion, Path]) -> None:
+    conversion, out = made
+    manifest = read_manifest(out / "spots.coral-usb.tflite")
+    assert manifest is not None
+    assert (manifest.target, manifest.scheme) == ("coral-usb", "int8")
+    assert manifest.source == conversion.source
+    assert manifest.calibration is not None
+    assert manifest.calibration.samples == 90
+    assert manifest.evidence["verify"]["agreement"] == conversion.artifacts[1].agreement
+    assert [each.role for each in manifest.outputs] == ["probabilities"]
+
+
+def test_all_targets_compute_the_same_integers(made: tuple[Conversion, Path], spots: Path) -> None:
+    x = np.load(spots)["x"][:8] / np.float32(255)
+    found = [load(Path(each.path))(x) for each in made[0].artifacts]
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+def test_the_recipe_it_wrote_repeats_the_run_bit_for_bit(
+    made: tuple[Conversion, Path], tmp_path: Path
+) -> None:
+    recipe = from_json(Recipe, read_recipe(made[1] / "recipe.toml"), "recipe")
+    convert(recipe, tmp_path)
+    for name in TARGETS:
+        file = f"spots.{name}.tflite"
+        assert (tmp_path / file).read_bytes() == (made[1] / file).read_bytes()
+
+
+def test_the_record_of_the_run_is_what_it_returned(made: tuple[Conversion, Path]) -> None:
+    document = json.loads((made[1] / "run.json").read_text())
+    assert {key: document[key] for key in to_json(made[0])} == to_json(made[0])
+
+
+def test_nothing_but_the_results_is_left_in_the_folder(made: tuple[Conversion, Path]) -> None:
+    names = {path.name for path in made[1].iterdir()}
+    assert names == {*(f"spots.{name}.tflite" for name in TARGETS), "run.json", "recipe.toml"}
+
+
+def test_a_refused_artifact_is_kept_beside(spots_model: Path, spots: Path, tmp_path: Path) -> None:
+    recipe = Recipe(
+        model=str(spots_model), calibrate=str(spots), evaluate=str(spots), max_drop=-50.0
+    )
+    with pytest.raises(GateError, match="max-drop") as caught:
+        convert(recipe, tmp_path)
+    assert caught.value.document is not None
+    assert caught.value.document["rejected"] is True
+    assert (tmp_path / "spots.host.tflite.rejected").is_file()
+    assert not (tmp_path / "spots.host.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "dtype"),
+    [("int16x8", "float32"), ("dynamic", "float32"), ("float16", "float32"), ("weight-only", "float32")],
+)
+def test_every_other_scheme_gives_a_file_close_to_float(
+    scheme: str, dtype: str, spots_model: Path, spots: Path, tmp_path: Path
+) -> None:
+    wishes = {"model": str(spots_model), "scheme": scheme, "evaluate": str(spots)}
+    if scheme == "int16x8":
+        wishes["calibrate"] = str(spots)
+    found = quantize(from_json(Recipe, wishes, "test"), tmp_path / "one.tflite")
+    assert load(tmp_path / "one.tflite").inputs[0].dtype == dtype
+    assert found.agreement is not None
+    assert found.agreement >= 0.98
+    assert min(found.sqnr_db.values()) > 25
+
+
+def test_int8_without_calibration_data_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--calibrate DATA"):
+        convert(Recipe(model="any.keras"), tmp_path)
+
+
+def test_an_edge_tpu_takes_no_float(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="8-bit integers only"):
+        convert(Recipe(model="any.keras", targets=("coral-usb",), scheme="float16"), tmp_path)
+
+
+def test_a_failed_run_leaves_nothing_behind(spots: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.keras"
+    broken.write_bytes(b"no model at all")
+    with pytest.raises(SourceError, match="broken.keras"):
+        convert(Recipe(model=str(broken), calibrate=str(spots)), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_converter_that_dies_becomes_a_message_with_a_remedy(tmp_path: Path) -> None:
+    import keras
+
+    from edgekit.errors import CrashError
+
+    model = keras.Sequential([keras.Input((6, 4)), keras.layers.GRU(3), keras.layers.Dense(2)])
+    model.save(tmp_path / "gru.keras")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 6, 4)).astype("f"))
+    recipe = Recipe(model=str(tmp_path / "gru.keras"), calibrate=str(tmp_path / "x.npy"))
+    with pytest.raises(CrashError, match="unroll=True"):
+        convert(recipe, tmp_path / "out")
