@@ -22,7 +22,7 @@ from edgekit.evaluation.preprocessing import resolve
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
-from edgekit.records import from_json
+from edgekit.records import from_json, to_json
 from edgekit_converters.quantize.calibration import Feed
 from edgekit_converters.quantize.engine import convert_keras
 from edgekit_converters.quantize.scheme import scheme_facts

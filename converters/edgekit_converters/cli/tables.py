@@ -1,13 +1,76 @@
 """How results of the heavy half look on a terminal."""
 
-import json
+from collections.abc import Sequence
+from pathlib import Path
 
+from edgekit.cli import tables
 from edgekit.cli.common import Document
+
+_HEADS = ("target", "scheme", "i/o", "size", "download", "integer", "float", "here", "agree")
+_NUMBERS = ("size", "download", "float", "here", "agree")
 
 
 def show_conversion(document: Document) -> None:
-    print(json.dumps(document, indent=1))
+    """Show one row for each artifact, and how the numbers came about."""
+    source = document["source"]
+    tables.line(f"{source['file']}, loaded by {source['loaded_by']}")
+    _show_pruning(document["pruning"])
+    tables.line()
+    show_artifacts(document["artifacts"])
+    calibration = document["calibration"]
+    if calibration:
+        tables.line(
+            f"\nCalibrated on {calibration['samples']} samples of {calibration['data']} "
+            f"(seed {calibration['seed']}); agree = share of them with the float model's class."
+        )
+    _show_where(document["artifacts"])
 
 
-def show_artifact(document: Document) -> None:
-    print(json.dumps(document, indent=1))
+def show_artifact(artifact: Document) -> None:
+    """Show one artifact."""
+    show_artifacts([artifact])
+    _show_where([artifact])
+
+
+def show_artifacts(artifacts: Sequence[Document]) -> None:
+    """Show one row for each artifact."""
+    tables.table(_HEADS, [_row(each) for each in artifacts], numbers=_NUMBERS)
+
+
+def _row(artifact: Document) -> tuple[object, ...]:
+    before, after = artifact["float"], artifact["quantized"]
+    return (
+        artifact["target"] + (" (refused)" if artifact["rejected"] else ""),
+        artifact["scheme"],
+        artifact["io"],
+        tables.size(artifact["bytes"]),
+        tables.size(artifact["gzip_bytes"]),
+        "yes" if artifact["fully_integer"] else "no",
+        tables.metric(before["metric"], before["value"]) if before else None,
+        tables.metric(after["metric"], after["value"]) if after else None,
+        _closeness(artifact),
+    )
+
+
+def _closeness(artifact: Document) -> str:
+    """Agreement where there are classes, else the worst output's noise."""
+    if artifact["agreement"] is not None:
+        return tables.percent(artifact["agreement"])
+    return tables.metric("sqnr_db", min(artifact["sqnr_db"].values(), default=None))
+
+
+def _show_pruning(pruning: Document | None) -> None:
+    if pruning is None:
+        return
+    before, after = pruning["before"], pruning["after"]
+    changes = (f"{after[key] / before[key]:.0%} of the {key}" for key in ("macs", "parameters"))
+    tables.line(
+        f"Pruned to {' and '.join(changes)}; equal to the masked original within "
+        f"{pruning['proof_difference']:.1g} before fine-tuning."
+    )
+
+
+def _show_where(artifacts: Sequence[Document]) -> None:
+    folders = sorted({str(Path(each["path"]).parent) for each in artifacts})
+    names = ", ".join(Path(each["path"]).name for each in artifacts)
+    tables.line(f"Wrote {names} into {', '.join(folders)}.")
