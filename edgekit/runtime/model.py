@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgekit.artifact import read_manifest
 from edgekit.errors import InputError, UsageError
 from edgekit.manifest import Manifest
 from edgekit.runtime import problems
@@ -115,10 +116,7 @@ class Model:
         Raises:
             RecordError: The manifest is of a later schema, or damaged.
         """
-        from edgekit.artifact import read_manifest  # type: ignore[import-not-found]
-
-        found: Manifest | None = read_manifest(self.path)
-        return found
+        return read_manifest(self.path)
 
     def __call__(self, x: ArrayLike | Mapping[str, ArrayLike]) -> Values:
         """Run the model on real values.
@@ -152,6 +150,10 @@ class Model:
             InputError: The model fails on this input.
         """
         return self._run(x, real=False)
+
+    def invoke(self) -> None:
+        """Run once more on the inputs of the last call; `edgekit profile` times this."""
+        self._invoke()
 
     def reset(self) -> None:
         """Forget what a recurrent model remembers; only of use with `keep_state`."""

@@ -9,19 +9,14 @@ import numpy as np
 
 from edgekit import guard
 from edgekit.errors import InputError, UsageError
+from edgekit.flatbuffer import read_model
+from edgekit.flatbuffer.tables import IDENTIFIER
 from edgekit.runtime import delegates, problems
 from edgekit.runtime.backends import AUTO, Backend, open_backend
 from edgekit.runtime.model import Model, Port, TensorSpec
 
 _MOST_THREADS = 4  # more rarely help models of this size
 _PROBE_TIMEOUT_S = 120.0
-_IDENTIFIER = b"TFL3"
-_OTHERS = {
-    b"PK\x03\x04": "a zip archive, such as a .keras file",
-    b"\x89HDF": "an HDF5 file, such as a Keras .h5 file",
-    b"version https://git-lfs": "a git-lfs pointer; fetch the file itself with: git lfs pull",
-    b"<": "a web page or XML",
-}
 
 
 def load(
@@ -60,6 +55,7 @@ def load(
     check_file(path)
     delegates.parse(delegate)
     if probe:
+        read_model(path)  # says what is damaged, where native code may only crash
         guard.call(
             "edgekit.runtime.probe:run_once",
             doing=f"trying {path.name}",
@@ -77,23 +73,15 @@ def check_file(path: Path) -> None:
     """See by its first bytes whether a file can be a TensorFlow Lite model.
 
     Raises:
-        InputError: It is missing, unreadable or something else.
+        InputError: It is missing, unreadable or something else; the message says what.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(32)
-    except OSError as error:
-        msg = f"Cannot read {path}: {error.strerror}."
-        raise InputError(msg) from error
-    if head[4:8] == _IDENTIFIER:
-        return
-    kinds = [kind for start, kind in _OTHERS.items() if head.startswith(start)]
-    what = kinds[0] if kinds else "something else" if head else "empty"
-    msg = (
-        f"{path} is no TensorFlow Lite model; it is {what}.\n"
-        "A Keras model becomes one with: edgekit convert"
-    )
-    raise InputError(msg)
+            head = file.read(8)
+    except (OSError, ValueError):
+        head = b""
+    if head[4:] != IDENTIFIER:
+        read_model(path)
 
 
 def _threads(asked: int | None) -> int:
