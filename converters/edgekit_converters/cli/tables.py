@@ -6,8 +6,8 @@ from pathlib import Path
 from edgekit.cli import tables
 from edgekit.cli.common import Document
 
-_HEADS = ("target", "scheme", "i/o", "size", "download", "integer", "float", "here", "agree")
-_NUMBERS = ("size", "download", "float", "here", "agree")
+_HEADS = ("target", "scheme / io", "size", "gzip", "float", "here", "agree")
+_NUMBERS = ("size", "gzip", "float", "here", "agree")
 
 
 def show_conversion(document: Document) -> None:
@@ -17,10 +17,11 @@ def show_conversion(document: Document) -> None:
     _show_pruning(document["pruning"])
     tables.line()
     show_artifacts(document["artifacts"])
+    tables.line()
     calibration = document["calibration"]
     if calibration:
         tables.line(
-            f"\nCalibrated on {calibration['samples']} samples of {calibration['data']} "
+            f"Calibrated on {calibration['samples']} samples of {calibration['data']} "
             f"(seed {calibration['seed']}); agree = share of them with the float model's class."
         )
     _show_where(document["artifacts"])
@@ -35,17 +36,18 @@ def show_artifact(artifact: Document) -> None:
 def show_artifacts(artifacts: Sequence[Document]) -> None:
     """Show one row for each artifact."""
     tables.table(_HEADS, [_row(each) for each in artifacts], numbers=_NUMBERS)
+    for each in artifacts:
+        if each["scheme"] == "int8" and not each["fully_integer"]:
+            tables.line(f"{each['target']}: not fully integer, see the warnings.")
 
 
 def _row(artifact: Document) -> tuple[object, ...]:
     before, after = artifact["float"], artifact["quantized"]
     return (
         artifact["target"] + (" (refused)" if artifact["rejected"] else ""),
-        artifact["scheme"],
-        artifact["io"],
+        f"{artifact['scheme']} / {artifact['io']}",
         tables.size(artifact["bytes"]),
         tables.size(artifact["gzip_bytes"]),
-        "yes" if artifact["fully_integer"] else "no",
         tables.metric(before["metric"], before["value"]) if before else None,
         tables.metric(after["metric"], after["value"]) if after else None,
         _closeness(artifact),
