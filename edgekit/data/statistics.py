@@ -76,13 +76,14 @@ class InputStatistics:
 
     def add(self, values: Array) -> None:
         """Take in one sample; its mean and squares are merged in a numerically stable way."""
-        flat = _by_channel(values)
-        low, high = flat.min(axis=0), flat.max(axis=0)
+        planes = np.ascontiguousarray(_by_channel(values).T, np.float64)
+        low, high = planes.min(axis=1), planes.max(axis=1)
         np.minimum(self.minimum, low, out=self.minimum)
         np.maximum(self.maximum, high, out=self.maximum)
-        n, mean = flat.shape[0], flat.mean(axis=0, dtype=np.float64)
+        n, mean = planes.shape[1], planes.mean(axis=1)
         total, delta = self.count + n, mean - self.mean
-        self._squares += flat.var(axis=0, dtype=np.float64) * n
+        planes -= mean[:, np.newaxis]
+        self._squares += np.einsum("ij,ij->i", planes, planes)
         self._squares += delta**2 * (self.count * n / total)
         self.mean += delta * (n / total)
         self.count = total
@@ -140,7 +141,7 @@ def _by_channel(values: Array) -> Array:
 
 def _repeats_rows(values: Array) -> bool:
     """Say whether a sample is one row again and again, and that row is no constant."""
-    if values.ndim < 2 or values.shape[0] < 2:
+    if values.ndim < 2 or values.shape[0] < 2 or (values[1] != values[0]).any():
         return False
     return bool((values[1:] == values[0]).all() and (values[0] != values[0].flat[0]).any())
 
