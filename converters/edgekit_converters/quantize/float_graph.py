@@ -80,7 +80,7 @@ def prepare(path: Path) -> FloatGraph:
     _complete(model)
     _unique_names(model)
     notes = _fix_batch(model, graph, path)
-    values = _run_once(pack(model), path)
+    values = run_once(pack(model), str(path))
     _take_shapes(model.subgraphs[0], values)
     notes += _fold(model, values)
     drop_unused(model)
@@ -89,8 +89,8 @@ def prepare(path: Path) -> FloatGraph:
     return FloatGraph(data=data, notes=(*notes, *_shape_leftovers(model)))
 
 
-def interpreter(data: bytes, path: Path, threads: int = 1) -> Any:
-    """Open a float model so that every tensor keeps its values after a run.
+def interpreter(data: bytes, name: str, threads: int = 1) -> Any:
+    """Open a model so that every tensor keeps its values after a run.
 
     Raises:
         SourceError: The interpreter does not know one of its operators, or it is damaged.
@@ -109,11 +109,11 @@ def interpreter(data: bytes, path: Path, threads: int = 1) -> Any:
             )
             made.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise _does_not_run(path, error) from error
+            raise _does_not_run(name, error) from error
     return made
 
 
-def run(made: Any, path: Path) -> None:
+def run(made: Any, name: str) -> None:
     """Run the model once on the inputs that were set.
 
     Raises:
@@ -122,13 +122,13 @@ def run(made: Any, path: Path) -> None:
     try:
         made.invoke()
     except (RuntimeError, ValueError) as error:
-        raise _does_not_run(path, error) from error
+        raise _does_not_run(name, error) from error
 
 
-def _does_not_run(path: Path, error: Exception) -> SourceError:
+def _does_not_run(name: str, error: Exception) -> SourceError:
     reason = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
     msg = (
-        f"{path} does not run in the LiteRT interpreter: {reason}\n"
+        f"{name} does not run in the LiteRT interpreter: {reason}\n"
         "Only models of built-in operators can be quantized; export it without custom or "
         "Flex operators."
     )
@@ -178,12 +178,16 @@ def _fix_batch(model: Table, graph: Graph, path: Path) -> tuple[str, ...]:
     return ("The open batch was fixed to 1.",) if opened else ()
 
 
-def _run_once(data: bytes, path: Path) -> Any:
-    """Run the model on zeros; what depends on constants alone has its final value then."""
-    made = interpreter(data, path)
+def run_once(data: bytes, name: str) -> Any:
+    """Run a model on zeros; what depends on constants alone has its final value then.
+
+    Raises:
+        SourceError: It does not run.
+    """
+    made = interpreter(data, name)
     for detail in made.get_input_details():
         made.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
-    run(made, path)
+    run(made, name)
     return made
 
 

@@ -28,31 +28,59 @@ _FLOAT32, _INT8, _INT16 = _TYPES["FLOAT32"], _TYPES["INT8"], _TYPES["INT16"]
 # Type -> operators whose integer kernel has its own scale for the result.
 _FREE = {
     _INT8: frozenset(
-        "ABS ELU EXP L2_NORMALIZATION LEAKY_RELU LOG PRELU RELU6 RELU_N1_TO_1".split()
+        {
+            "ABS",
+            "ELU",
+            "EXP",
+            "L2_NORMALIZATION",
+            "LEAKY_RELU",
+            "LOG",
+            "PRELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+        }
     ),
-    _INT16: frozenset("ABS EXP LEAKY_RELU LOG RELU6".split()),
+    _INT16: frozenset({"ABS", "EXP", "LEAKY_RELU", "LOG", "RELU6"}),
 }
 # Type -> operators that only move values or choose among them: one scale before and after.
 _MOVING = {
     _INT8: frozenset(
-        "BATCH_TO_SPACE_ND DEPTH_TO_SPACE EXPAND_DIMS REDUCE_MAX REVERSE_V2 SPACE_TO_BATCH_ND "
-        "SQUEEZE TILE".split()
+        {
+            "BATCH_TO_SPACE_ND",
+            "DEPTH_TO_SPACE",
+            "EXPAND_DIMS",
+            "REDUCE_MAX",
+            "REVERSE_V2",
+            "SPACE_TO_BATCH_ND",
+            "SQUEEZE",
+            "TILE",
+        }
     ),
     _INT16: frozenset(
-        "BATCH_TO_SPACE_ND EXPAND_DIMS REDUCE_MAX REVERSE_V2 SPACE_TO_BATCH_ND SQUEEZE".split()
+        {
+            "BATCH_TO_SPACE_ND",
+            "EXPAND_DIMS",
+            "REDUCE_MAX",
+            "REVERSE_V2",
+            "SPACE_TO_BATCH_ND",
+            "SQUEEZE",
+        }
     ),
 }
 
 
-def close_islands(model: Table, ranges: dict[str, Range], left_out: set[str]) -> None:
+def close_islands(
+    model: Table, ranges: dict[str, Range], left_out: set[str], *, bits: int
+) -> None:
     """Make float operators of an int8 or int16x8 model integer where a kernel exists.
 
     Args:
         model: The file, changed in place.
         ranges: (low, high) of each tensor of the float model, by name.
         left_out: Operators that stay in float, by `name;name;` of their outputs.
+        bits: Of the activations, 8 or 16.
     """
-    work = _Work(model, ranges, left_out)
+    work = _Work(model, ranges, left_out, bits)
     work.convert()
     work.join()
     work.sweep()
@@ -60,9 +88,8 @@ def close_islands(model: Table, ranges: dict[str, Range], left_out: set[str]) ->
 
 @dataclass(frozen=True, slots=True)
 class _Params:
-    """Type, scale and zero point of an integer tensor."""
+    """Scale and zero point of an integer tensor."""
 
-    type: int
     scale: float
     zero_point: int
 
@@ -70,21 +97,29 @@ class _Params:
 class _Work:
     """The rewriting of one model; see the module's text for the steps."""
 
-    def __init__(self, model: Table, ranges: dict[str, Range], left_out: set[str]) -> None:
+    def __init__(
+        self, model: Table, ranges: dict[str, Range], left_out: set[str], bits: int
+    ) -> None:
         self.model = model
+        self.type = {8: _INT8, 16: _INT16}[bits]
+        self.free, self.moving = _FREE[self.type], _MOVING[self.type]
         self.main = model.subgraphs[0]
         self.ranges = ranges
         self.left_out = left_out
         # Float tensor -> the integer tensor that it is dequantized from.
         self.origin: dict[int, int] = {}
+        self.inputs = {int(index) for index in self.main.inputs}
 
     def convert(self) -> None:
         """Step 1."""
         made: list[Table] = []
         for op in self.main.operators:
+            first = int(op.inputs[0]) if len(op.inputs) else -1
+            if first in self.inputs and first not in self.origin:
+                made += self._quantized_input(op, first)
             made.append(op)
-            if self._name(op) == "DEQUANTIZE" and self._is_integer(int(op.inputs[0])):
-                self.origin[int(op.outputs[0])] = int(op.inputs[0])
+            if self._name(op) == "DEQUANTIZE" and self._is_integer(first):
+                self.origin[int(op.outputs[0])] = first
             elif self._convertible(op):
                 made.append(self._made_integer(op))
         self.main.operators = made
@@ -97,13 +132,27 @@ class _Work:
             op.inputs = _replaced(op.inputs, same)
             if self._name(op) == "QUANTIZE" and int(op.inputs[0]) in self.origin:
                 source, result = self.origin[int(op.inputs[0])], int(op.outputs[0])
-                op.inputs = np.array([source], np.int32)
-                if self._params(source) == self._params(result):
+                if source != result:
+                    op.inputs = np.array([source], np.int32)
+                if source != result and self._params(source) == self._params(result):
                     same[result] = source
                     continue
             kept.append(op)
         self.main.operators = kept
         self.main.outputs = _replaced(self.main.outputs, same)
+
+    def _quantized_input(self, op: Table, index: int) -> list[Table]:
+        """Quantize an input of the model for the first operator that reads it."""
+        tensor = self._tensor(index)
+        if self._name(op) == "QUANTIZE":
+            self.origin[index] = int(op.outputs[0])
+            return []
+        if self._name(op) not in self.free | self.moving:
+            return []
+        if tensor.type != _FLOAT32 or tensor.name not in self.ranges:
+            return []
+        self.origin[index] = self._add_tensor(index, self._chosen(index))
+        return [self._conversion("QUANTIZE", index, self.origin[index])]
 
     def sweep(self) -> None:
         """Step 3."""
@@ -125,12 +174,11 @@ class _Work:
     def _is_integer(self, index: int) -> bool:
         tensor = self._tensor(index)
         scale = tensor.quantization.scale if tensor.quantization is not None else None
-        return tensor.type in _FREE and scale is not None and len(scale) == 1
+        return tensor.type == self.type and scale is not None and len(scale) == 1
 
     def _params(self, index: int) -> _Params:
-        tensor = self._tensor(index)
-        scale, zero_point = tensor.quantization.scale[0], tensor.quantization.zero_point[0]
-        return _Params(tensor.type, float(scale), int(zero_point))
+        quantization = self._tensor(index).quantization
+        return _Params(float(quantization.scale[0]), int(quantization.zero_point[0]))
 
     def _convertible(self, op: Table) -> bool:
         name = self._name(op)
@@ -138,12 +186,11 @@ class _Work:
         first = self.origin.get(int(op.inputs[0])) if len(op.inputs) else None
         if first is None or scope in self.left_out or len(op.outputs) != 1:
             return False
-        kind = self._tensor(first).type
         reads = [int(i) for i in op.inputs if i >= 0 and self._tensor(int(i)).type == _FLOAT32]
         loose = [i for i in reads if i not in self.origin]
         slopes = name == "PRELU" and all(constant(self.model, self.main, i) for i in loose)
         ranged = self._tensor(int(op.outputs[0])).name in self.ranges
-        has_kernel = name in _MOVING[kind] or (name in _FREE[kind] and ranged)
+        has_kernel = name in self.moving or (name in self.free and ranged)
         return has_kernel and (not loose or slopes)
 
     def _made_integer(self, op: Table) -> Table:
@@ -151,13 +198,12 @@ class _Work:
         result = int(op.outputs[0])
         first = self.origin[int(op.inputs[0])]
         op.inputs = np.array([self._integer(int(i)) for i in op.inputs], np.int32)
-        params = self._params(first)
-        if self._name(op) not in _MOVING[params.type]:
-            params = self._chosen(op, result, params.type)
+        name = self._name(op)
+        params = self._params(first) if name in self.moving else self._chosen(result, name)
         quantized = self._add_tensor(result, params)
         op.outputs = np.array([quantized], np.int32)
         self.origin[result] = quantized
-        return self._dequantize(quantized, result)
+        return self._conversion("DEQUANTIZE", quantized, result)
 
     def _integer(self, index: int) -> int:
         """The integer tensor that stands for a float one; others stay what they are."""
@@ -170,23 +216,23 @@ class _Work:
     def _quantized_constant(self, index: int) -> int:
         tensor = self._tensor(index)
         values = np.frombuffer(self.model.buffers[tensor.buffer].data.tobytes(), np.float32)
-        params = _Params(_INT8, max(float(np.abs(values).max()) / 127, 1e-9), 0)
+        params = _Params(max(float(np.abs(values).max()) / 127, 1e-9), 0)
         made = self._add_tensor(index, params)
         raw = np.clip(np.rint(values / params.scale), -127, 127).astype(np.int8)
         self._tensor(made).buffer = len(self.model.buffers)
         self.model.buffers.append(Table("Buffer", data=raw.view(np.uint8)))
         return made
 
-    def _chosen(self, op: Table, result: int, kind: int) -> _Params:
-        """Scale and zero point of a result, from its range or as the kernel demands."""
-        if self._name(op) == "L2_NORMALIZATION":
-            return _Params(kind, 1 / 128, 0)
-        low, high = self.ranges[self._tensor(result).name]
-        if kind == _INT16:
-            return _Params(kind, max(-low, high, 1e-9) / 32767, 0)
+    def _chosen(self, index: int, op: str = "") -> _Params:
+        """Scale and zero point of a tensor, from its range or as the kernel of `op` demands."""
+        if op == "L2_NORMALIZATION":
+            return _Params(1 / 128, 0)
+        low, high = self.ranges[self._tensor(index).name]
+        if self.type == _INT16:
+            return _Params(max(-low, high, 1e-9) / 32767, 0)
         low, high = min(low, 0.0), max(high, 0.0)
         scale = float(np.float32(max(high - low, 1e-9) / 255))
-        return _Params(kind, scale, int(np.rint(-128 - low / scale)))
+        return _Params(scale, int(np.rint(-128 - low / scale)))
 
     def _add_tensor(self, like: int, params: _Params) -> int:
         """Add an integer tensor with the shape of another one."""
@@ -200,7 +246,7 @@ class _Work:
             Table(
                 "Tensor",
                 shape=tensor.shape,
-                type=params.type,
+                type=self.type,
                 buffer=0,
                 name=f"{tensor.name}_integer",
                 quantization=quantization,
@@ -209,8 +255,9 @@ class _Work:
         )
         return len(self.main.tensors) - 1
 
-    def _dequantize(self, source: int, result: int) -> Table:
-        number = enum_values("BuiltinOperator")["DEQUANTIZE"]
+    def _conversion(self, name: str, source: int, result: int) -> Table:
+        """Make a QUANTIZE or DEQUANTIZE operator."""
+        number = enum_values("BuiltinOperator")[name]
         codes = self.model.operator_codes
         found = (i for i, code in enumerate(codes) if code.builtin_code == number)
         index = next(found, len(codes))
@@ -223,7 +270,7 @@ class _Work:
             opcode_index=index,
             inputs=np.array([source], np.int32),
             outputs=np.array([result], np.int32),
-            builtin_options=Table("DequantizeOptions"),
+            builtin_options=Table(f"{name.capitalize()}Options"),
         )
 
 

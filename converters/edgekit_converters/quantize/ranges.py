@@ -37,7 +37,7 @@ def measure(data: bytes, path: Path, samples: Samples) -> dict[str, Range]:
         SourceError: The model does not run, or gives values that are no numbers.
     """
     graph = Graph(data)
-    made = interpreter(data, path, threads=min(os.cpu_count() or 1, _MAX_THREADS))
+    made = interpreter(data, str(path), threads=min(os.cpu_count() or 1, _MAX_THREADS))
     watched = {
         tensor.name: made.tensor(tensor.index)
         for tensor in graph.main.tensors
@@ -47,7 +47,7 @@ def measure(data: bytes, path: Path, samples: Samples) -> dict[str, Range]:
     for sample in samples:
         for tensor in graph.inputs:
             made.set_tensor(tensor.index, _value(sample, tensor, graph))
-        run(made, path)
+        run(made, str(path))
         for name, view in watched.items():
             found[name] = _widened(found.get(name), view(), name, path)
     if not found:

@@ -14,18 +14,20 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edgekit.errors import SourceError, UnknownName, UsageError
 from edgekit.extras import need
 from edgekit.files import atomic_write
 from edgekit.flatbuffer.graph import Graph, OpView
-from edgekit.flatbuffer.tables import pack, read
+from edgekit.flatbuffer.tables import Table, pack, read
 from edgekit_converters.quantize.biases import mend_biases
-from edgekit_converters.quantize.float_graph import drop_unused, prepare
+from edgekit_converters.quantize.float_graph import drop_unused, prepare, run_once
 from edgekit_converters.quantize.islands import close_islands
 from edgekit_converters.quantize.op_versions import set_versions
 from edgekit_converters.quantize.ranges import Range, Samples, measure
@@ -34,6 +36,16 @@ from edgekit_converters.quantize.ranges import Range, Samples, measure
 _STATIC_BITS = {"int8": 8, "int16x8": 16}
 SCHEMES = (*_STATIC_BITS, "dynamic", "weight-only", "float16")
 
+# What ai-edge-quantizer raises on operators, types and ranks that it has no rules for.
+_OUTSIDE_ITS_RULES = (
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+# Operator -> place of its bias.
 _WITH_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
 
@@ -58,7 +70,7 @@ def quantize_tflite(
     scheme: str,
     samples: Samples | None,
     keep_float: Sequence[str] = (),
-    per_channel_dense: bool = True,
+    per_channel_dense: bool | None = None,
 ) -> Outcome:
     """Quantize a float .tflite file. Call it in a guarded child: it runs the model.
 
@@ -70,8 +82,9 @@ def quantize_tflite(
             read once.
         keep_float: Operators that stay in float: the name of an output tensor, or a part
             of it between slashes or semicolons, which is what the name of a layer becomes.
-        per_channel_dense: One scale a channel in FULLY_CONNECTED weights. Off, there is one
-            a tensor: in `dynamic`, tflite-runtime 2.14 computes nonsense otherwise, silently.
+        per_channel_dense: One scale a channel in FULLY_CONNECTED weights, or one a tensor.
+            None takes one a channel, but not in `dynamic`, where tflite-runtime 2.14 refuses
+            them or computes nonsense.
 
     Raises:
         UnknownName: There is no such scheme, or nothing is called as `keep_float` says.
@@ -87,18 +100,22 @@ def quantize_tflite(
 
     float_graph = prepare(float_path)
     graph = Graph(float_graph.data)
-    if scheme in _STATIC_BITS:
-        _refuse_control_flow(graph, float_path, scheme)
-    asked = _called(graph, keep_float)
-    left_out = {op.index: "asked for" for op in asked}
-    ranges: dict[str, Range] = {}
+    dense = scheme != "dynamic" if per_channel_dense is None else per_channel_dense
+    left_out = {op.index: "as asked" for op in _called(graph, keep_float)}
     if scheme in _STATIC_BITS and samples is not None:
+        _refuse_control_flow(graph, float_path, scheme)
         ranges = measure(float_graph.data, float_path, samples)
-        left_out = _unsuited(graph) | left_out
-    recipe = _Recipe(scheme, [graph.ops[index] for index in left_out], graph)
-    quantized = recipe.apply(float_graph.data, ranges, float_path, dense=per_channel_dense)
-    data = _finished(quantized, graph, ranges, {_scope(graph, op) for op in asked})
-    kept = _kept_float(Graph(data), asked_for=_names(graph, asked)) if ranges else {}
+        left_out = _unsuited(graph, scheme) | left_out
+        recipe = _Recipe(scheme, graph, left_out, dense=dense)
+        model = read(recipe.apply(float_graph.data, float_path, ranges)).model
+        mend_biases(model, graph)
+        scopes = {_scope(graph, graph.ops[index]) for index in left_out}
+        close_islands(model, ranges, scopes, bits=_STATIC_BITS[scheme])
+    else:
+        recipe = _Recipe(scheme, graph, left_out, dense=dense)
+        model = read(recipe.apply(float_graph.data, float_path, {})).model
+    data = _finished(model, float_path, scheme)
+    kept = _kept_float(Graph(data), graph, left_out) if scheme in _STATIC_BITS else {}
     atomic_write(out_path, data)
     return Outcome(kept_float=kept, notes=(*float_graph.notes, *_about(kept)))
 
@@ -131,9 +148,10 @@ def _called(graph: Graph, wanted: Sequence[str]) -> list[OpView]:
     return [found[index] for index in sorted(found)]
 
 
-def _unsuited(graph: Graph) -> dict[int, str]:
+def _unsuited(graph: Graph, scheme: str) -> dict[int, str]:
     """Operators that the engine must not touch, by number, with the reason."""
     tensors = graph.main.tensors
+    read = {*graph.main.outputs, *(index for op in graph.ops for index in op.inputs)}
     reasons = {}
     for op in graph.ops:
         place = _WITH_BIAS.get(op.op)
@@ -142,7 +160,15 @@ def _unsuited(graph: Graph) -> dict[int, str]:
             reasons[op.index] = "its result is not float"
         elif bias >= 0 and not tensors[bias].is_constant:
             reasons[op.index] = "its bias is computed"
+        elif not read.issuperset(op.outputs):
+            reasons[op.index] = "some of its results are not used"
+        elif op.op == "BATCH_MATMUL" and scheme == "int16x8" and _has_constant(graph, op):
+            reasons[op.index] = "16 bits have no kernel for a constant factor"
     return reasons
+
+
+def _has_constant(graph: Graph, op: OpView) -> bool:
+    return any(graph.main.tensors[index].is_constant for index in op.inputs if index >= 0)
 
 
 def _scope(graph: Graph, op: OpView) -> str:
@@ -156,44 +182,54 @@ class _Recipe:
 
     Args:
         scheme: One of `SCHEMES`.
-        left_out: Operators that stay in float.
         graph: The float model.
+        left_out: Numbers of operators that stay in float.
+        dense: Whether FULLY_CONNECTED weights have one scale a channel.
     """
 
-    def __init__(self, scheme: str, left_out: Sequence[OpView], graph: Graph) -> None:
+    def __init__(
+        self, scheme: str, graph: Graph, left_out: Iterable[int], *, dense: bool
+    ) -> None:
         self._scheme = scheme
-        self._left_out = [f"^{re.escape(_scope(graph, op))}$" for op in left_out]
+        self._dense = dense
+        self._left_out = [f"^{re.escape(_scope(graph, graph.ops[i]))}$" for i in left_out]
 
-    def apply(self, data: bytes, ranges: dict[str, Range], path: Path, *, dense: bool) -> bytes:
-        """Quantize a float model; `dense` gives Dense weights one scale a channel."""
+    def apply(self, data: bytes, path: Path, ranges: dict[str, Range]) -> bytes:
+        """Quantize a float model.
+
+        Raises:
+            SourceError: The engine does not understand it.
+        """
         quantizer = need("ai_edge_quantizer.quantizer", "quantize .tflite files")
         try:
             with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
                 warnings.simplefilter("ignore")
                 engine = quantizer.Quantizer(data)
-                self._tell(engine, dense=dense)
+                self._tell(engine)
                 result = engine.quantize(
                     _statistics(ranges) or None,
                     enable_progress_bar=False,
                     enable_progress_report=False,
                 )
-        except (ValueError, RuntimeError, NotImplementedError) as error:
+        except _OUTSIDE_ITS_RULES as error:
             msg = (
                 f"{path} cannot be quantized to {self._scheme} by ai-edge-quantizer: "
                 f"{_first_line(error)}\n"
-                "Keep the operator that it names in float (--keep-float), or use another scheme."
+                "Keep the operator that it names in float (--keep-float), or use another "
+                "--scheme."
             )
             raise SourceError(msg) from error
         return bytes(result.quantized_model)
 
-    def _tell(self, engine: Any, *, dense: bool) -> None:
+    def _tell(self, engine: Any) -> None:
         types = need("ai_edge_quantizer.qtyping", "quantize .tflite files")
         ops, granularity = types.TFLOperationName, types.QuantGranularity
-        for op in (ops.ALL_SUPPORTED, ops.FULLY_CONNECTED):
-            whole = op == ops.FULLY_CONNECTED and not dense
-            each = granularity.TENSORWISE if whole else granularity.CHANNELWISE
-            self._add(engine, op, each)
-        never = need("ai_edge_quantizer.quantizer", "quantize").AlgorithmName.NO_QUANTIZE
+        self._add(engine, ops.ALL_SUPPORTED, granularity.CHANNELWISE)
+        if not self._dense and self._scheme != "float16":
+            self._add(engine, ops.FULLY_CONNECTED, granularity.TENSORWISE)
+        if self._scheme == "int8":  # its kernel knows one scale only
+            self._add(engine, ops.BATCH_MATMUL, granularity.TENSORWISE)
+        never = _algorithms().NO_QUANTIZE
         for op in (ops.INPUT, ops.OUTPUT):
             engine.update_quantization_recipe(".*", op, algorithm_key=never)
         for pattern in self._left_out:
@@ -208,17 +244,20 @@ class _Recipe:
         elif self._scheme == "weight-only":
             engine.add_weight_only_config(".*", op, 8, granularity)
         else:
-            names = need("ai_edge_quantizer.quantizer", "quantize").AlgorithmName
-            engine.add_weight_only_config(".*", op, 16, algorithm_key=names.FLOAT_CASTING)
+            casting = _algorithms().FLOAT_CASTING
+            engine.add_weight_only_config(".*", op, 16, algorithm_key=casting)
+
+
+def _algorithms() -> Any:
+    return need("ai_edge_quantizer.quantizer", "quantize .tflite files").AlgorithmName
 
 
 def _statistics(ranges: dict[str, Range]) -> dict[str, dict[str, Any]]:
     """Ranges in the form that ai-edge-quantizer keeps them."""
-    numpy = need("numpy", "quantize")
     return {
         name: {
-            "min": numpy.array([low], numpy.float32),
-            "max": numpy.array([high], numpy.float32),
+            "min": np.array([low], np.float32),
+            "max": np.array([high], np.float32),
         }
         for name, (low, high) in ranges.items()
     }
@@ -228,38 +267,34 @@ def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), "no reason given")
 
 
-def _finished(
-    data: bytes, float_graph: Graph, ranges: dict[str, Range], left_out: set[str]
-) -> bytes:
-    """Do what ai-edge-quantizer leaves open: biases, islands, options, versions, alignment."""
-    model = read(data).model
-    if ranges:
-        mend_biases(model, float_graph)
-        close_islands(model, ranges, left_out)
+def _finished(model: Table, path: Path, scheme: str) -> bytes:
+    """Set what ai-edge-quantizer leaves open (options, versions); see that the file runs."""
     for subgraph in model.subgraphs:
         for op in subgraph.operators or ():
             _use_any_scale(op)
     set_versions(model)
     drop_unused(model)
-    return pack(model)
+    data = pack(model)
+    run_once(data, f"The {scheme} form of {path}")
+    return data
 
 
-def _use_any_scale(op: Any) -> None:
+def _use_any_scale(op: Table) -> None:
     """Let ADD and SUB of 16-bit integers have scales that are no powers of two."""
     if hasattr(op.builtin_options, "pot_scale_int16"):
         op.builtin_options.pot_scale_int16 = False
 
 
-def _kept_float(graph: Graph, asked_for: set[str]) -> dict[str, str]:
+def _kept_float(graph: Graph, float_graph: Graph, left_out: dict[int, str]) -> dict[str, str]:
     """Why operators stayed in float, by the name of their first output."""
-    reasons = {}
-    for op in graph.float_islands:
-        if op.op in {"QUANTIZE", "DEQUANTIZE"}:
-            continue
-        name = graph.main.tensors[op.outputs[0]].name
-        asked = name in asked_for
-        reasons[name] = f"{op.op} " + ("was asked for" if asked else "has no integer form here")
-    return reasons
+    reasons = {_scope(float_graph, float_graph.ops[i]): why for i, why in left_out.items()}
+    return {
+        graph.main.tensors[op.outputs[0]].name: (
+            f"{op.op}: {reasons.get(_scope(graph, op), 'the engine has no integer form of it')}"
+        )
+        for op in graph.float_islands
+        if op.op not in {"QUANTIZE", "DEQUANTIZE"}
+    }
 
 
 def _about(kept: dict[str, str]) -> Iterator[str]:
