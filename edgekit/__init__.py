@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 # name -> (module, what it needs that module for)
 _PLACES = {
     "compare": ("edgekit.evaluation.compare", "compare models"),
-    "convert": ("edgekit_converters.pipeline", "convert models"),
+    "convert": ("edgekit_converters.api", "convert models"),
     "evaluate": ("edgekit.evaluation.evaluate", "evaluate models"),
     "inspect": ("edgekit.inspection", "inspect models"),
     "load": ("edgekit.runtime", "run models"),
     "profile": ("edgekit.profiling.profile", "profile models"),
     "prune": ("edgekit_converters.prune", "prune models"),
-    "quantize": ("edgekit_converters.pipeline", "quantize models"),
+    "quantize": ("edgekit_converters.api", "quantize models"),
 }
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import Any
 from edgekit import guard
 from edgekit.artifact import write_manifest
 from edgekit.data import labels_of
-from edgekit.errors import GateError, UsageError
+from edgekit.errors import GateError, TargetError, UsageError
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.verify import Value, Verification, verify
 from edgekit.files import atomic_write, scratch_dir, told
@@ -26,6 +26,7 @@ from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.checks import problems
 from edgekit_converters.export.plan import Plan, plans
+from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
 from edgekit_converters.worker import Converted
 
@@ -171,7 +172,7 @@ def _convert(recipe: Recipe, output: Path, names: dict[str, str]) -> Conversion:
         ]
         found = _verify(drafts, converted, recipe)
         results = [
-            _finish(draft, each, recipe, output)
+            _finish(draft, each, converted, recipe, output)
             for draft, each in zip(drafts, found, strict=True)
         ]
         seconds = {**converted.seconds, "verify": round(time.perf_counter() - start, 3)}
@@ -229,16 +230,29 @@ def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draf
     return Draft(plan, path, manifest)
 
 
-def _finish(draft: Draft, found: Verification, recipe: Recipe, output: Path) -> ArtifactResult:
-    """Write what running it showed into an artifact, and sum up."""
+def _finish(
+    draft: Draft, found: Verification, converted: Converted, recipe: Recipe, output: Path
+) -> ArtifactResult:
+    """Write what running it showed into an artifact, and sum up.
+
+    Raises:
+        TargetError: It does not run in the runtime of its target.
+    """
     plan = draft.plan
-    manifest = replace(draft.manifest, evidence={"verify": to_json(found)})
+    trial = try_elsewhere(draft.path, Path(converted.probe_file))
+    if trial and trial.problem and plan.target.runtime.package == "tflite-runtime":
+        msg = f"{plan.target.name}: {trial.problem}"
+        raise TargetError(msg)
+    runtimes = (found.runtime, *((trial.runtime,) if trial and not trial.problem else ()))
+    evidence = {"verify": to_json(found), "runtimes": list(runtimes)}
+    manifest = replace(draft.manifest, evidence=evidence)
     content = write_manifest(draft.path.read_bytes(), manifest)
     atomic_write(draft.path, content)
     graph = Graph(content)
     warnings = (
         *problems(graph, plan.target, plan.scheme),
         *(f"{each.text} {each.remedy}" for each in found.findings),
+        *((trial.problem,) if trial and trial.problem else ()),
     )
     for warning in warnings:
         _log.warning("%s: %s", plan.target.name, warning)
@@ -257,7 +271,7 @@ def _finish(draft: Draft, found: Verification, recipe: Recipe, output: Path) -> 
         drop=found.drop,
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,
-        verified_in=(),
+        verified_in=runtimes,
         warnings=warnings,
         rejected=rejected,
     )

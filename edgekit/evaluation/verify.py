@@ -55,6 +55,7 @@ class Verification:
         evaluation_samples: How many were fed.
         per_class: The quantized model's metric of each class.
         findings: Worthless outputs, explained.
+        runtime: What ran the quantized model: package and version.
     """
 
     float_metric: Value | None
@@ -66,6 +67,7 @@ class Verification:
     evaluation_samples: int
     per_class: dict[str, float]
     findings: tuple[Finding, ...]
+    runtime: str
 
 
 def verify(
@@ -149,6 +151,7 @@ def _result(
         evaluation_samples=worth.samples if worth else 0,
         per_class=worth.quantized.score().per_class if worth else {},
         findings=findings(near.watches, pair.scores),
+        runtime=str(getattr(pair.b.model, "runtime", "keras")),
     )
 
 
