@@ -24,7 +24,7 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
-from edgekit_converters.export.checks import problems
+from edgekit_converters.export.checks import problems, refuse_misfit
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
@@ -223,9 +223,15 @@ class Draft:
 
 
 def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draft:
-    """Write an artifact as its target wants it."""
+    """Write an artifact as its target wants it.
+
+    Raises:
+        TargetError: The target cannot take it.
+    """
     content = finish(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
-    manifest = _manifest(plan, converted, recipe, Graph(content))
+    graph = Graph(content)
+    refuse_misfit(graph, plan.target)
+    manifest = _manifest(plan, converted, recipe, graph)
     atomic_write(path, write_manifest(content, manifest))
     return Draft(plan, path, manifest)
 
@@ -250,7 +256,7 @@ def _finish(
     atomic_write(draft.path, content)
     graph = Graph(content)
     warnings = (
-        *problems(graph, plan.target, plan.scheme),
+        *problems(graph, plan.scheme),
         *(f"{each.text} {each.remedy}" for each in found.findings),
         *((trial.problem,) if trial and trial.problem else ()),
     )

@@ -19,6 +19,7 @@ from edgekit import measure
 from edgekit.data import Dataset, open_dataset, read_labels
 from edgekit.errors import SourceError
 from edgekit.evaluation.preprocessing import resolve
+from edgekit.files import atomic_write, told
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
@@ -247,9 +248,8 @@ class _Work:
             if source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
                 batches = feed.batches if feed else None
                 per_tensor = self._wishes.per_tensor
-                path.write_bytes(
-                    convert_keras(source.model, scheme, batches, per_tensor=per_tensor)
-                )
+                content = convert_keras(source.model, scheme, batches, per_tensor=per_tensor)
+                atomic_write(path, content)
             else:
                 from edgekit_converters.quantize.second_engine import quantize_tflite
 
@@ -291,4 +291,5 @@ def _write_probe(source: Source, path: Path) -> None:
     arrays: dict[str, Any] = {
         name: np.concatenate(each) for name, each in zip(names, columns, strict=True)
     }
-    np.savez(path, **arrays)
+    with told(f"write {path}"):
+        np.savez(path, **arrays)

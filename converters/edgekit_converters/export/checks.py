@@ -1,22 +1,32 @@
 """What is checked on the bytes of an artifact before it is run."""
 
+from edgekit.errors import TargetError
+from edgekit.flatbuffer.graph import Graph
 from edgekit.placement.op_versions import op_version_problems
 from edgekit.targets import Target
-
-from edgekit.flatbuffer.graph import Graph
 
 _SHAPE_OPS = {"PACK", "SHAPE", "STRIDED_SLICE"}
 
 
-def problems(graph: Graph, target: Target, scheme: str) -> tuple[str, ...]:
-    """Name what may hurt on the target, one sentence each.
+def refuse_misfit(graph: Graph, target: Target) -> None:
+    """Refuse an artifact that the target's runtime or compiler cannot take.
+
+    Raises:
+        TargetError: With every reason.
+    """
+    if reasons := op_version_problems(graph, target.op_versions):
+        msg = f"The model does not fit {target.name}:\n  " + "\n  ".join(reasons)
+        raise TargetError(msg)
+
+
+def problems(graph: Graph, scheme: str) -> tuple[str, ...]:
+    """Name what may hurt on a device, one sentence or two each.
 
     Args:
         graph: The artifact.
-        target: Where it is going to run.
         scheme: How it was quantized.
     """
-    found = [*op_version_problems(graph, target.op_versions)]
+    found = []
     if scheme == "int8" and graph.float_islands:
         names = ", ".join(f"{op.op} (op {op.index})" for op in graph.float_islands)
         found.append(
