@@ -13,7 +13,7 @@ from edgekit.manifest import Overrides
 def _show(found: Document) -> None:
     tables.facts(
         [
-            ("model", found["model"]),
+            ("model", Path(found["model"]).name),
             ("data", found["data"]),
             ("pictures", found["preprocessing"]),
             (found["metric"], tables.metric(found["metric"], found["value"])),

@@ -17,7 +17,7 @@ def _show(found: Document) -> None:
     manifest = found["manifest"] or {}
     tables.facts(
         [
-            ("model", found["model"]),
+            ("model", Path(found["model"]).name),
             ("name", manifest.get("name")),
             ("size", f"{tables.size(found['bytes'])} ({found['bytes']:,} bytes)"),
             ("task", manifest.get("task")),

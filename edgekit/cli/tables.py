@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 NONE = "-"
 _NARROWEST = 60
@@ -36,11 +37,10 @@ def table(
             head, justify="right" if right else "left", no_wrap=right, overflow="fold"
         )
     for row in rows:
-        made.add_row(*(NONE if cell is None else str(cell) for cell in row))
-    console = _console()
+        made.add_row(*(Text(NONE if cell is None else str(cell)) for cell in row))
     if title:
-        console.print(title, markup=False)
-    console.print(made, markup=False)
+        line(title)
+    _print(made)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
@@ -50,13 +50,13 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
     made.add_column(no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in known:
-        made.add_row(name, value)
-    _console().print(made, markup=False)
+        made.add_row(Text(name), Text(value))
+    _print(made)
 
 
 def line(text: str = "") -> None:
     """Print one line of words."""
-    _console().print(text, markup=False, highlight=False)
+    _print(Text(text))
 
 
 def warned(texts: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ def size(count: float | None) -> str:
     >>> size(98496), size(4_200_000)
     ('98.5 kB', '4.20 MB')
     """
-    if count is None:
+    if not count:
         return NONE
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
 
@@ -129,10 +129,12 @@ def shape(sizes: Sequence[Any]) -> str:
     return "x".join("?" if each == -1 else str(each) for each in sizes) or "scalar"
 
 
-def _console() -> Console:
-    """Write plain text, as wide as the terminal; 80 columns where there is none."""
+def _print(made: Table | Text) -> None:
+    """Print as wide as the terminal, 80 columns where there is none; no blanks at the end."""
     is_terminal = sys.stdout.isatty()
     width = max(shutil.get_terminal_size().columns, _NARROWEST) if is_terminal else _PIPED
-    return Console(
-        file=sys.stdout, width=width, highlight=False, no_color=not is_terminal, soft_wrap=False
-    )
+    console = Console(width=width, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(made)
+    for each in captured.get().splitlines():
+        sys.stdout.write(f"{each.rstrip()}\n")

@@ -10,7 +10,7 @@ from edgekit.data import Dataset
 from edgekit.errors import UnknownName, UsageError
 from edgekit.evaluation.metrics import METRICS, Accuracy, Metric, Sqnr
 from edgekit.evaluation.models import forward, match
-from edgekit.evaluation.preprocessing import describe
+from edgekit.evaluation.preprocessing import describe, holds_pictures
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import (
     Interpreter,
@@ -122,7 +122,7 @@ def _worker(
     how = from_json(Interpreter, interpreter, "the interpreter")
     subject = open_subject(path, how)
     name = metric or default_metric(subject)
-    settled = wishes.preprocessing or subject.preprocessing(wishes.overrides)
+    settled = subject.preprocessing(wishes)
     wishes = replace(wishes, preprocessing=settled)
     if METRICS[name].needs == "label":
         need_scores(subject)
@@ -134,7 +134,7 @@ def _worker(
         dataset = open_data(subject, wishes, labelled=False)
         judge = Sqnr()
         count = _against_reference(subject, other, dataset, judge)
-    score = judge.score()
+    score, pictures = judge.score(), holds_pictures(Path(wishes.path))
     return Evaluation(
         model=path,
         data=dataset.description,
@@ -144,7 +144,7 @@ def _worker(
         skipped=dataset.skipped,
         per_class=score.per_class,
         per_output=score.per_output,
-        preprocessing=describe(settled) if settled else None,
+        preprocessing=describe(settled) if settled and pictures else None,
     )
 
 

@@ -7,7 +7,11 @@ said.
 """
 
 import logging
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
 
 from edgekit.evaluation.foreign import Foreign, is_picture
 from edgekit.manifest import Manifest, Overrides, Preprocessing
@@ -22,6 +26,7 @@ def resolve(
     manifest: Manifest | None = None,
     foreign: Foreign | None = None,
     normalizes_itself: bool = False,
+    pictures: bool = True,
 ) -> Preprocessing | None:
     """Return how pictures are prepared; None if the model takes none.
 
@@ -31,6 +36,7 @@ def resolve(
         manifest: What the model carries.
         foreign: What the graph of a file tells that says nothing.
         normalizes_itself: Whether the graph scales pixels itself.
+        pictures: Whether the data hold any; without, an assumption is not worth saying.
 
     Raises:
         RecordError: The wishes contradict themselves.
@@ -42,16 +48,17 @@ def resolve(
     if overrides.scaling:
         return overrides.on(Preprocessing())
     if foreign is not None and foreign.preprocessing is not None:
-        wanted = overrides.on(foreign.preprocessing)
-        _log.warning("Assumed %s, from %s.%s", describe(wanted), foreign.origin, _REMEDY)
-        return wanted
-    itself = normalizes_itself or (foreign is not None and foreign.normalizes_itself)
-    high, why = (255.0, "the graph normalizes itself") if itself else (1.0, "nothing says more")
-    wanted = overrides.on(Preprocessing.from_range(0.0, high))
-    _log.warning("Assumed %s: %s.%s", describe(wanted), why, _REMEDY)
+        wanted, why = overrides.on(foreign.preprocessing), f"from {foreign.origin}"
+    elif normalizes_itself or (foreign is not None and foreign.normalizes_itself):
+        wanted, why = overrides.on(_PIXELS), "as the graph normalizes itself"
+    else:
+        wanted, why = overrides.on(Preprocessing()), "as nothing says more"
+    level = logging.WARNING if pictures else logging.DEBUG
+    _log.log(level, "Assumed %s, %s.%s", describe(wanted), why, _REMEDY)
     return wanted
 
 
+_PIXELS = Preprocessing.from_range(0.0, 255.0)
 _REMEDY = " Say otherwise with --input-range or --mean and --std."
 
 
@@ -64,6 +71,26 @@ def describe(preprocessing: Preprocessing) -> str:
     low, high = preprocessing.input_range
     how = f"{preprocessing.color}, {preprocessing.resize}"
     return f"pixels 0..255 become {low + 0.0:.4g}..{high + 0.0:.4g} ({how})"  # no -0
+
+
+def holds_pictures(data: Path) -> bool:
+    """Whether data may hold 8-bit pictures; only arrays of other types surely do not."""
+    try:
+        if data.suffix == ".npy":
+            return bool(np.load(data, mmap_mode="r").dtype == np.uint8)
+        if data.suffix != ".npz":
+            return True
+        with zipfile.ZipFile(data) as archive:
+            return any(_is_bytes(archive, name) for name in archive.namelist())
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return True  # the reader of the data has the better message
+
+
+def _is_bytes(archive: zipfile.ZipFile, name: str) -> bool:
+    with archive.open(name) as file:
+        if np.lib.format.read_magic(file)[0] > 1:
+            return False
+        return bool(np.lib.format.read_array_header_1_0(file)[2] == np.uint8)
 
 
 def _on_manifest(overrides: Overrides, said: Preprocessing) -> Preprocessing:

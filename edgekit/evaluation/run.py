@@ -14,7 +14,7 @@ from edgekit.data.feed import Feed
 from edgekit.errors import InputError, UsageError
 from edgekit.evaluation.models import Arrays, forward
 from edgekit.evaluation.request import DataRequest
-from edgekit.evaluation.subject import Interpreter, Subject, open_subject
+from edgekit.evaluation.subject import Interpreter, Subject, check_labels, open_subject
 from edgekit.evaluation.subject import sample_rate_hz as rate_of
 from edgekit.manifest import Overrides
 from edgekit.progress import track
@@ -110,7 +110,7 @@ def run(
         InputError: The model or an input cannot be used.
     """
     request = DataRequest(
-        path="",
+        path=str(inputs[0]) if inputs else "",
         overrides=overrides or Overrides(),
         labels=tuple(labels),
         sample_rate_hz=sample_rate_hz,
@@ -135,7 +135,7 @@ def _worker(
     feed = Feed(
         shapes=subject.shapes,
         dtypes=subject.dtypes(),
-        preprocessing=subject.preprocessing(wishes.overrides),
+        preprocessing=subject.preprocessing(wishes),
         sample_rate_hz=wishes.sample_rate_hz or rate_of(subject.manifest),
     )
     results: list[Result] = []
@@ -186,9 +186,8 @@ def _result(name: str, subject: Subject, outputs: Arrays, wishes: DataRequest) -
     if subject.scores is None:
         return Result(input=name, outputs=tuple(map(_summary, outputs, outputs.values())))
     known = wishes.labels or subject.labels
-    if wishes.labels and len(wishes.labels) != subject.classes:
-        msg = f"{len(wishes.labels)} labels were given for {subject.classes} classes."
-        raise UsageError(msg)
+    if wishes.labels:
+        check_labels(subject, wishes.labels)
     return Result(input=name, top=top(outputs[subject.scores], known))
 
 

@@ -1,6 +1,7 @@
 """A model under examination: opened, with all that is needed to feed and to judge it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from edgekit.evaluation.models import (
     open_model,
     sample_shapes,
 )
-from edgekit.evaluation.preprocessing import resolve
+from edgekit.evaluation.preprocessing import holds_pictures, resolve
 from edgekit.evaluation.request import DataRequest
-from edgekit.manifest import Manifest, Overrides, Preprocessing
+from edgekit.manifest import Manifest, Preprocessing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +71,15 @@ class Subject:
         found = self.manifest.labels if self.manifest else ()
         return found if len(found) == self.classes else ()
 
-    def preprocessing(self, overrides: Overrides) -> Preprocessing | None:
+    def preprocessing(self, request: DataRequest) -> Preprocessing | None:
         """Return how pictures are prepared for this model, saying what is assumed."""
-        return resolve(
-            overrides,
+        return request.preprocessing or resolve(
+            request.overrides,
             shapes=self.shapes,
             manifest=self.manifest,
             foreign=self.foreign,
             normalizes_itself=bool(getattr(self.model, "normalizes_itself", False)),
+            pictures=holds_pictures(Path(request.path)),
         )
 
     def dtypes(self) -> dict[str, str]:
@@ -129,7 +131,9 @@ def open_data(
     Raises:
         DataError: There is no such set, or it does not fit the model.
     """
-    settled = preprocessing or request.preprocessing or subject.preprocessing(request.overrides)
+    if labelled and request.labels:
+        check_labels(subject, request.labels)
+    settled = preprocessing or subject.preprocessing(request)
     dataset = open_dataset(
         Path(request.path),
         shapes=subject.shapes,
@@ -144,6 +148,20 @@ def open_data(
     if request.samples is not None:
         return dataset.subset(request.samples, request.seed)
     return dataset
+
+
+def check_labels(subject: Subject, labels: Sequence[str]) -> None:
+    """Make sure that there is one label for each class.
+
+    Raises:
+        UsageError: There are more or fewer.
+    """
+    if len(labels) != subject.classes:
+        msg = (
+            f"{len(labels)} labels were given, and {subject.path.name} has {subject.classes} "
+            "classes.\nGive one name a line, in the order of the outputs."
+        )
+        raise UsageError(msg)
 
 
 def open_data_with_classes_if_any(

@@ -55,7 +55,7 @@ def dense(
         quantized: Whether to make an int8 model of it.
     """
     offsets = np.zeros(len(weights), np.float32) if bias is None else bias
-    step = max(float(np.abs(weights).max()), 1e-6) / 127
+    step = max(float(np.abs(weights).max()), 0.01) / 127
     if quantized:
         steps = [(IN_STEP, -128), (step, 0), (IN_STEP * step, 0), (OUT_STEP, 0)]
         values = [
