@@ -16,7 +16,7 @@ from typing import Any
 from edgekit import guard
 from edgekit.artifact import write_manifest
 from edgekit.data import labels_of
-from edgekit.errors import GateError, TargetError, UsageError
+from edgekit.errors import GateError, InputError, TargetError, UsageError
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.verify import Value, Verification, verify
 from edgekit.files import atomic_write, scratch_dir, told
@@ -134,12 +134,14 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
         GateError: An artifact lost more than the recipe accepts; its document is the result.
     """
     stem = Path(recipe.model).resolve().stem
-    names = {plan.target.name: f"{stem}.{plan.target.name}.tflite" for plan in plans(recipe)}
-    conversion = _convert(recipe, output, names)
+    planned = plans(recipe)
+    names = {plan.target.name: f"{stem}.{plan.target.name}.tflite" for plan in planned}
+    conversion = _convert(recipe, planned, output, names)
     document = {**to_json(conversion), "command": "convert"}
     atomic_write(output / "run.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     atomic_write(output / "recipe.toml", write_recipe(_absolute(recipe)))
-    return _gate(conversion)
+    _gate(recipe, conversion.artifacts, document)
+    return conversion
 
 
 def quantize(recipe: Recipe, output: Path) -> ArtifactResult:
@@ -155,14 +157,18 @@ def quantize(recipe: Recipe, output: Path) -> ArtifactResult:
     if len(recipe.targets) != 1:
         msg = f"One file serves one target; found {', '.join(recipe.targets)}. Use convert."
         raise UsageError(msg)
-    (plan,) = plans(recipe)
-    conversion = _convert(recipe, output.parent, {plan.target.name: output.name})
-    return _gate(conversion).artifacts[0]
-
-
-def _convert(recipe: Recipe, output: Path, names: dict[str, str]) -> Conversion:
-    """Do everything but judge; artifacts appear at their final names at the very end."""
     planned = plans(recipe)
+    names = {planned[0].target.name: output.name}
+    (artifact,) = _convert(recipe, planned, output.parent, names).artifacts
+    _gate(recipe, [artifact], to_json(artifact))
+    return artifact
+
+
+def _convert(
+    recipe: Recipe, planned: Sequence[Plan], output: Path, names: dict[str, str]
+) -> Conversion:
+    """Do everything but judge; artifacts appear at their final names at the very end."""
+    _need_files(recipe)
     with scratch_dir(output) as scratch:
         converted = _in_child(recipe, planned, scratch)
         start = time.perf_counter()
@@ -350,24 +356,44 @@ def _refused(found: Verification, recipe: Recipe) -> bool:
     return found.drop * 100 > recipe.max_drop
 
 
-def _gate(conversion: Conversion) -> Conversion:
-    """Let it pass, or refuse it with the result.
+def _gate(
+    recipe: Recipe, artifacts: Sequence[ArtifactResult], document: dict[str, Any]
+) -> None:
+    """Let them pass, or refuse them with the result.
 
     Raises:
         GateError: At least one artifact was refused.
     """
-    refused = [each for each in conversion.artifacts if each.rejected]
+    refused = [each for each in artifacts if each.rejected]
     if not refused:
-        return conversion
-    limit = conversion.recipe["max_drop"]
+        return
     lost = ", ".join(f"{each.target} {100 * (each.drop or 0):.2f}" for each in refused)
     kept = ", ".join(Path(each.path).name for each in refused)
     msg = (
-        f"The metric fell by more than the {limit:g} points that --max-drop allows: {lost}.\n"
-        f"The refused artifacts are kept as {kept}. More calibration data, --scheme int16x8 "
-        "or a higher limit may help."
+        f"The metric fell by more than the {recipe.max_drop:g} points that --max-drop allows: "
+        f"{lost}.\nThe refused artifacts are kept as {kept}. More calibration data, "
+        "--scheme int16x8 or a higher limit may help."
     )
-    raise GateError(msg, to_json(conversion) | {"rejected": True})
+    raise GateError(msg, document | {"rejected": True})
+
+
+def _need_files(recipe: Recipe) -> None:
+    """See that the files are there before TensorFlow is started.
+
+    Raises:
+        InputError: One is missing.
+    """
+    wanted = {
+        "model": recipe.model,
+        "calibration data": recipe.calibrate,
+        "evaluation data": recipe.evaluate,
+        "training data": recipe.data,
+        "labels": recipe.labels,
+    }
+    for what, path in wanted.items():
+        if path is not None and not Path(path).exists():
+            msg = f"There is no {what} {path}."
+            raise InputError(msg)
 
 
 def _absolute(recipe: Recipe) -> Recipe:

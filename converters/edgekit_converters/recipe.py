@@ -12,6 +12,7 @@ from edgekit.errors import RecordError, UsageError
 from edgekit.flatbuffer.io_types import IoType
 from edgekit.manifest import Overrides
 from edgekit.records import from_json, read_json, read_toml, to_json
+from edgekit_converters.prune import amount
 
 Scheme = Literal["int8", "int16x8", "dynamic", "float16", "weight-only"]
 
@@ -71,6 +72,8 @@ class Recipe:
         if self.max_drop is not None and self.evaluate is None:
             msg = "--max-drop compares accuracies: give labelled data with --evaluate DATA."
             raise UsageError(msg)
+        if self.prune is not None:
+            amount.parse(self.prune)
         if self.epochs and self.data is None:
             msg = "--epochs fine-tunes after pruning: give labelled data with --data DATA."
             raise UsageError(msg)

@@ -45,7 +45,9 @@ def test_each_target_gets_a_fully_integer_artifact_with_its_own_io(
         assert each.fully_integer
         assert Graph(path).fully_integer
         model = load(path)
-        assert {spec.dtype for spec in (*model.inputs, *model.outputs)} == {TARGETS[each.target]}
+        assert {spec.dtype for spec in (*model.inputs, *model.outputs)} == {
+            TARGETS[each.target]
+        }
 
 
 def test_quantization_keeps_the_accuracy_and_says_so(made: tuple[Conversion, Path]) -> None:
@@ -71,7 +73,9 @@ def test_an_artifact_describes_itself(made: tuple[Conversion, Path]) -> None:
     assert [each.role for each in manifest.outputs] == ["probabilities"]
 
 
-def test_all_targets_compute_the_same_integers(made: tuple[Conversion, Path], spots: Path) -> None:
+def test_all_targets_compute_the_same_integers(
+    made: tuple[Conversion, Path], spots: Path
+) -> None:
     x = np.load(spots)["x"][:8] / np.float32(255)
     found = [load(Path(each.path))(x) for each in made[0].artifacts]
     for other in found[1:]:
@@ -98,7 +102,9 @@ def test_nothing_but_the_results_is_left_in_the_folder(made: tuple[Conversion, P
     assert names == {*(f"spots.{name}.tflite" for name in TARGETS), "run.json", "recipe.toml"}
 
 
-def test_a_refused_artifact_is_kept_beside(spots_model: Path, spots: Path, tmp_path: Path) -> None:
+def test_a_refused_artifact_is_kept_beside(
+    spots_model: Path, spots: Path, tmp_path: Path
+) -> None:
     recipe = Recipe(
         model=str(spots_model), calibrate=str(spots), evaluate=str(spots), max_drop=-50.0
     )
@@ -110,18 +116,15 @@ def test_a_refused_artifact_is_kept_beside(spots_model: Path, spots: Path, tmp_p
     assert not (tmp_path / "spots.host.tflite").exists()
 
 
-@pytest.mark.parametrize(
-    ("scheme", "dtype"),
-    [("int16x8", "float32"), ("dynamic", "float32"), ("float16", "float32"), ("weight-only", "float32")],
-)
+@pytest.mark.parametrize("scheme", ["int16x8", "dynamic", "float16", "weight-only"])
 def test_every_other_scheme_gives_a_file_close_to_float(
-    scheme: str, dtype: str, spots_model: Path, spots: Path, tmp_path: Path
+    scheme: str, spots_model: Path, spots: Path, tmp_path: Path
 ) -> None:
     wishes = {"model": str(spots_model), "scheme": scheme, "evaluate": str(spots)}
     if scheme == "int16x8":
         wishes["calibrate"] = str(spots)
     found = quantize(from_json(Recipe, wishes, "test"), tmp_path / "one.tflite")
-    assert load(tmp_path / "one.tflite").inputs[0].dtype == dtype
+    assert load(tmp_path / "one.tflite").inputs[0].dtype == "float32"
     assert found.agreement is not None
     assert found.agreement >= 0.98
     assert min(found.sqnr_db.values()) > 25
@@ -140,7 +143,7 @@ def test_an_edge_tpu_takes_no_float(tmp_path: Path) -> None:
 def test_a_failed_run_leaves_nothing_behind(spots: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"no model at all")
-    with pytest.raises(SourceError, match="broken.keras"):
+    with pytest.raises(SourceError, match=r"broken\.keras"):
         convert(Recipe(model=str(broken), calibrate=str(spots)), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
