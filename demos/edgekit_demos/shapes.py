@@ -19,7 +19,7 @@ SIZE = 64  # pixels of either side
 
 Floats = NDArray[np.float64]
 
-_MIN_CONTRAST = 60.0  # least distance of shape and background colour, in grey levels
+_MIN_CONTRAST = 50.0  # least distance of shape and background colour, in grey levels
 
 
 def draw(n: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -75,15 +75,15 @@ def _picture(
     ink = _ink(rng, picture.mean(axis=(0, 1)))
     for _ in range(rng.integers(0, 4)):
         picture = _blend(picture, rng.uniform(0, 255, 3), _stroke(rng, rows, columns))
-    radius = rng.uniform(9.0, 25.0)
+    radius = rng.uniform(7.5, 24.0)
     margin = 0.8 * radius
     centre_row, centre_column = rng.uniform(margin, SIZE - margin, 2)
-    angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.87, 1.15)
+    angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.84, 1.2)
     down, right = (rows - centre_row) / radius, (columns - centre_column) / radius
     u = (np.cos(angle) * right + np.sin(angle) * down) * stretch
     v = (np.cos(angle) * down - np.sin(angle) * right) / stretch
-    picture = _blend(picture, ink, rng.uniform(0.8, 1.0) * _coverage(shape(u, v) * radius))
-    picture += rng.normal(0, rng.uniform(2, 13), picture.shape)
+    picture = _blend(picture, ink, rng.uniform(0.75, 1.0) * _coverage(shape(u, v) * radius))
+    picture += rng.normal(0, rng.uniform(2, 16), picture.shape)
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 

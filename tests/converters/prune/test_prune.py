@@ -26,11 +26,16 @@ AMOUNTS = ("channels:0.5", "macs:0.4")
 Build = Callable[[str, int], Any]
 
 
+def numbers(variable: Any) -> Any:
+    return keras.ops.convert_to_numpy(variable).copy()
+
+
 @pytest.mark.parametrize("amount", AMOUNTS)
 def test_the_pruned_model_equals_the_masked_original(
     build: Build, family: str, amount: str
 ) -> None:
     model = build(family, 5)
+    before = [numbers(weight) for weight in model.weights]
     pruned = prune(model, amount, seed=3)
     assert pruned.proof_difference <= 1e-4
     assert [x.shape for x in pruned.model.outputs] == [x.shape for x in model.outputs]
@@ -43,54 +48,48 @@ def test_the_pruned_model_equals_the_masked_original(
         assert group.after >= min(8, group.before)
     if amount == "macs:0.4":
         assert pruned.after.macs <= 0.6 * pruned.before.macs
+    for old, new in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(old, numbers(new), "the original has changed")
 
 
 def test_random_channels_may_go_too(build: Build, family: str) -> None:
     """The proof holds for any choice, not only for the one that importance makes."""
     model = build(family, 1)
     book = read(Graph(model))
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        kept = book.everything()
-        units = book.atoms.units(np.arange(len(book.atoms)))
-        for group in find(book):
-            count = len(group.units)
-            if not group.reasons and count > 1:
-                gone = rng.choice(group.units, int(rng.integers(1, count)), replace=False)
-                kept &= ~np.isin(units, gone)
-        assert prove(book, kept, rebuild(book, kept), seed=seed) <= 1e-4
+    rng = np.random.default_rng(len(family))
+    kept = book.everything()
+    units = book.atoms.units(np.arange(len(book.atoms)))
+    for group in find(book):
+        count = len(group.units)
+        if not group.reasons and count > 1:
+            gone = rng.choice(group.units, int(rng.integers(1, count)), replace=False)
+            kept &= ~np.isin(units, gone)
+    assert prove(book, kept, rebuild(book, kept)) <= 1e-4
 
 
-def test_the_original_is_left_as_it_is(build: Build, family: str) -> None:
-    model = build(family, 2)
-    before = [np.array(weight) for weight in model.weights]
-    prune(model, "0.5")
-    for old, new in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(old, np.asarray(new))
-
-
+@pytest.mark.parametrize("name", ["nested", "several_ways", "operations"])
 def test_a_pruned_model_survives_a_file(
-    build: Build, family: str, tmp_path_factory: pytest.TempPathFactory
+    build: Build, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    model = prune(build(family, 3), "0.5").model
+    model = prune(build(name, 3), "0.5").model
     path = tmp_path_factory.mktemp("models") / "pruned.keras"
     model.save(path)
     again = keras.models.load_model(path, compile=False)
     for old, new in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(old), np.asarray(new))
+        np.testing.assert_array_equal(numbers(old), numbers(new))
 
 
 @pytest.mark.parametrize("name", ["residual", "inception", "flattened", "nested", "sequence"])
-def test_the_proof_finds_every_swapped_weight(build: Build, name: str) -> None:
-    """Two channels of any one kernel swapped: the proof must notice each."""
+def test_the_proof_notices_every_misplaced_kernel(build: Build, name: str) -> None:
+    """The channels of one kernel after the other are rotated by one."""
     model = build(name, 4)
     book = read(Graph(model))
     kept = book.everything()
     pruned = rebuild(book, kept)
     assert prove(book, kept, pruned) <= 1e-4
     for kernel in (weight for weight in pruned.weights if len(weight.shape) > 1):
-        right = np.array(kernel)
-        kernel.assign(np.roll(right, 1, axis=-1))
+        right = numbers(kernel)
+        kernel.assign(np.roll(right, 1, axis=-1 if right.shape[-1] > 1 else -2))
         with pytest.raises(EdgekitError, match="differs from the masked original"):
             prove(book, kept, pruned)
         kernel.assign(right)
@@ -114,11 +113,11 @@ def test_the_least_important_channels_go(measure: str, ranking: Any) -> None:
     model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
     big = np.tile([1.0, 0.01], 8)
     conv, bn = model.get_layer("conv"), model.get_layer("bn")
-    conv.kernel.assign(np.array(conv.kernel) * (1 if measure == "batchnorm" else big))
+    conv.kernel.assign(numbers(conv.kernel) * (1 if measure == "batchnorm" else big))
     bn.gamma.assign(big if measure == "batchnorm" else np.ones(16))
     pruned = prune(model, "0.5", importance=measure, ranking=ranking).model
     np.testing.assert_array_equal(
-        np.asarray(pruned.get_layer("conv").kernel), np.asarray(conv.kernel)[..., ::2]
+        numbers(pruned.get_layer("conv").kernel), numbers(conv.kernel)[..., ::2]
     )
 
 
@@ -244,7 +243,7 @@ def test_the_proof_is_relative_for_large_values() -> None:
         [keras.Input((6, 6, 3)), layers.Conv2D(16, 3), layers.Flatten(), layers.Dense(2)]
     )
     for weight in model.weights:
-        weight.assign(np.array(weight) * 1e4)
+        weight.assign(numbers(weight) * 1e4)
     difference = prune(model, "0.5").proof_difference
     assert math.isfinite(difference)
     assert difference <= 1e-4
