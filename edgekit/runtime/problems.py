@@ -15,10 +15,13 @@ from edgekit.errors import (
     MissingExtra,
     TargetError,
 )
+from edgekit.placement import who_knows
 from edgekit.runtime.backends import Backend, numpy_2_words
 
 # What native code behind the Python interface raises.
 NATIVE = (ValueError, RuntimeError, SystemError, OSError, MemoryError, TypeError)
+
+_LONGEST = 300  # characters of a native message that are shown
 
 _EDGETPU_HELP = (
     "On Debian and Raspberry Pi OS: install the package libedgetpu1-std of "
@@ -43,7 +46,7 @@ def of_model(error: Exception, path: Path, backend: Backend) -> EdgekitError:
         return InputError(f"{path} asks for more memory than there is. Is the file damaged?")
     return InputError(
         f"{backend.name} {backend.version} cannot run {path}: "
-        f"{text or type(error).__name__}\n"
+        f"{_shortened(text) or type(error).__name__}\n"
         "The file is damaged, or it was made for another runtime."
     )
 
@@ -69,6 +72,12 @@ def of_delegate(error: Exception, name: str, library: str, device: str) -> Edgek
         "Is it plugged in and powered, and may this user reach it (group plugdev for USB, "
         "apex for PCIe)? Run without it: --delegate cpu, and the file before edgetpu_compiler."
     )
+
+
+def _shortened(text: str) -> str:
+    """A native message on one line; some repeat themselves for every tensor."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def _no_model(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:  # noqa: ARG001 (one signature for all)
@@ -106,11 +115,12 @@ def _needs_custom(path: Path, backend: Backend, found: re.Match[str]) -> Edgekit
 
 
 def _too_new(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:
-    op, version = found[1], found[2]
+    op, version = found[1], int(found[2])
     return TargetError(
         f"{path} uses {op} version {version}, which {backend.name} {backend.version} does "
-        f"not know.\n"
-        "Update the runtime, or convert the model again for a target that has this one."
+        f"not know; {who_knows(op, version)}.\n"
+        "Run it in one that does, or convert the model again for this one: "
+        "edgekit inspect --target names what to change."
     )
 
 
@@ -124,7 +134,7 @@ _Words = Callable[[Path, Backend, re.Match[str]], EdgekitError]
 _MODEL_PROBLEMS: tuple[tuple[str, _Words], ...] = (
     (r"custom op: edgetpu-custom-op", _needs_edge_tpu),
     (r"custom op: (Flex\w+)", _needs_flex),
-    (r"Select TensorFlow op", _needs_flex),
+    (r"Select TensorFlow op|Regular TensorFlow ops", _needs_flex),
     (r"custom op: ([^\s.]+)", _needs_custom),
     (r"op for builtin opcode '(\w+)' version '(\d+)'", _too_new),
     (r"CreateWrapperFrom|_ARRAY_API", _numpy_2),
