@@ -27,7 +27,8 @@ class Sample:
     Attributes:
         name: The file below the data folder, or the array and the row, for messages.
         inputs: One array for each input of the model, by name, without the batch.
-        label: Class number, or None where the set has none.
+        label: Class number, or None where the set has none. Of a set that was opened
+            without need of labels, the classes may be its own and not those of the model.
     """
 
     name: str

@@ -30,6 +30,15 @@ def classes(dataset: Dataset) -> list[int | None]:
     return [sample.label for sample in dataset]
 
 
+def readable(clip: Path) -> bool:
+    """Say whether the installed libsndfile reads a clip; versions differ."""
+    try:
+        soundfile.read(clip)
+    except soundfile.SoundFileError:
+        return False
+    return True
+
+
 def touch(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -250,11 +259,13 @@ def test_real_flat_files_carry_their_label(data_dir: Path) -> None:
 
 
 @pytest.mark.data
-def test_the_eight_real_clips_that_libsndfile_refuses_are_skipped(
+def test_real_clips_that_libsndfile_refuses_are_skipped_and_named(
     data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dataset = open_dataset(data_dir / "keywords/alexa", **WAVE, labelled=False)
+    folder = data_dir / "keywords/alexa"
+    refused = [clip.name for clip in sorted(folder.iterdir()) if not readable(clip)]
+    dataset = open_dataset(folder, **WAVE, labelled=False)
     with caplog.at_level(logging.WARNING):
-        assert sum(1 for _ in dataset) == len(dataset) - 8
-    assert dataset.skipped == 8
-    assert "128.flac" in caplog.text
+        assert sum(1 for _ in dataset) == len(dataset) - len(refused)
+    assert dataset.skipped == len(refused)
+    assert [name for name in refused if name not in caplog.text] == []
