@@ -163,8 +163,9 @@ def samples(path: Path, feed: Feed) -> Iterator[tuple[str, Arrays]]:
             sample_rate_hz=feed.sample_rate_hz,
             labelled=False,
         )
+        folder = path if path.is_dir() else path.parent
         for sample in dataset:
-            yield f"{path}: {sample.name}", sample.inputs
+            yield str(folder / sample.name), sample.inputs
         return
     if feed.kind == "array":
         raise UsageError(_takes_arrays(path, feed))

@@ -45,12 +45,12 @@ def test_a_picture_gets_its_name(tmp_path: Path) -> None:
 def test_rows_of_an_array_and_a_folder_are_run_one_by_one(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     model = tiny.write_colors(tmp_path / "m.tflite")
-    found = run(
-        model, [tiny.write_arrays(tmp_path / "x.npz"), tiny.write_pictures(tmp_path / "p")]
-    )
+    arrays = tiny.write_arrays(tmp_path / "x.npz")
+    photos = tiny.write_pictures(tmp_path / "photos")
+    found = run(model, [arrays, photos])
     assert len(found.results) == 24
-    assert found.results[0].input.endswith("x[0]")
-    assert found.results[-1].input.endswith("red/3.ppm")
+    assert found.results[0].input == f"{arrays}[0]"
+    assert found.results[-1].input == str(photos / "red/3.ppm")
     assert found.results[-1].top is not None
     assert found.results[-1].top[0].label == "class 2"
 

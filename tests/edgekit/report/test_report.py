@@ -1,0 +1,177 @@
+"""The page: complete, self-contained, and nothing in it becomes markup by itself."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.errors import RecordError, UsageError
+from edgekit.report import write_report
+from edgekit.report.html import tag
+
+EVIL = "<script>alert(1)<b>\"'&amp;"
+VOID = {"meta"}
+
+RUN = {
+    "artifacts": [
+        {
+            "path": f"out/{EVIL}.tflite",
+            "target": "raspberry-pi-4",
+            "scheme": "int8",
+            "bytes": 98_496,
+            "gzip_bytes": 61_000,
+            "fully_integer": True,
+            "float": {"metric": "accuracy", "value": 0.871},
+            "quantized": {"metric": "accuracy", "value": 0.862},
+            "drop": 0.009,
+            "agreement": 0.975,
+            "warnings": ["Two samples are the same.", EVIL],
+            "rejected": False,
+        }
+    ],
+    "source": {"file": "resnet.h5", "sha256": "0", "loaded_by": "keras"},
+    "warnings": ["A warning of the whole run."],
+}
+PROFILE = {
+    "kind": "measured",
+    "model": "out/resnet.host.tflite",
+    "latency_ms": {"min": 0.9, "p5": 1.0, "median": 1.25, "p95": 2.0, "p99": 3.0, "max": 4.0},
+    "runs": 812,
+    "warmup_runs": 10,
+    "threads": 2,
+    "runtime": "ai-edge-litert 2.3.0",
+    "machine": {"board": "Raspberry Pi 4", "cpu": "Cortex-A72", "cores": 4, "load": 0.1},
+    "notes": ["This machine is busy."],
+}
+ESTIMATE = {
+    "kind": "estimated",
+    "model": "resnet.tflite",
+    "target": "raspberry-pi-3",
+    "latency_ms": 30.0,
+    "low_ms": 25.0,
+    "high_ms": 40.0,
+}
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would see, and checks that every element is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.addresses: list[str] = []
+        self.words = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.addresses += [value or "" for key, value in attrs if key in {"src", "href"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def page(folder: Path, *documents: Any) -> Reader:
+    paths = []
+    for number, each in enumerate(documents):
+        paths.append(folder / f"{number}.json")
+        paths[-1].write_text(json.dumps(each))
+    write_report(paths, folder / "report.html")
+    return Reader((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_every_number_is_on_the_page_with_the_way_it_was_obtained(tmp_path: Path) -> None:
+    words = page(tmp_path, RUN, PROFILE).words
+    for text in ("98.5 kB", "61.0 kB", "87.1 %", "86.2 %", "+0.90", "97.5 %", "1.25 ms"):
+        assert text in words
+    assert "1.00 ms to 2.00 ms" in words
+    assert "812 runs" in words
+    assert "Raspberry Pi 4" in words
+    assert "gzip" in words
+    assert "calibration samples" in words
+
+
+def test_warnings_of_every_kind_are_listed(tmp_path: Path) -> None:
+    words = page(tmp_path, RUN, PROFILE).words
+    for text in ("Two samples are the same.", "A warning of the whole run.", "machine is busy"):
+        assert text in words
+
+
+def test_an_estimate_looks_other_than_a_measurement(tmp_path: Path) -> None:
+    reader = page(tmp_path, PROFILE, ESTIMATE)
+    assert "25.00 ms to 40.00 ms" in reader.words
+    written = (tmp_path / "report.html").read_text()
+    assert "kind-measured" in written
+    assert "kind-estimated" in written
+    assert "it did not run on the device" in reader.words
+
+
+def test_the_page_is_closed_and_loads_nothing(tmp_path: Path) -> None:
+    reader = page(tmp_path, RUN, PROFILE, ESTIMATE)
+    assert reader.open == []
+    assert reader.addresses == []
+    assert not reader.seen & {"script", "link", "img", "iframe"}
+    assert "url(" not in (tmp_path / "report.html").read_text()
+
+
+def test_what_was_read_never_becomes_markup(tmp_path: Path) -> None:
+    reader = page(tmp_path, RUN)
+    assert not reader.seen & {"script", "b"}
+    assert reader.words.count(f"{EVIL}.tflite") == 2
+    assert f"raspberry-pi-4: {EVIL}" in reader.words
+
+
+@given(text=st.text(), value=st.text())
+def test_text_and_attributes_come_back_as_they_were(text: str, value: str) -> None:
+    made = tag("p", text, title=value)
+    assert "<" not in made.removeprefix("<p").removesuffix("</p>")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"artifacts": []}, id="no artifacts"),
+        pytest.param({"artifacts": [{}]}, id="an empty one"),
+        pytest.param(
+            {"artifacts": [{"bytes": "many", "float": 3, "warnings": "x"}]}, id="wrong"
+        ),
+        pytest.param({"kind": "measured", "latency_ms": None}, id="no latency"),
+        pytest.param(
+            {"kind": "measured", "latency_ms": {"median": 1}, "machine": 3}, id="half"
+        ),
+        pytest.param({"profiles": [PROFILE, PROFILE]}, id="several profiles"),
+        pytest.param({"before": {"bytes": 5}, "after": {}}, id="pruning"),
+        pytest.param({"metric": "accuracy", "value": 0.5, "samples": 3}, id="evaluation"),
+    ],
+)
+def test_what_is_missing_is_left_out(tmp_path: Path, document: Any) -> None:
+    assert page(tmp_path, document).open == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"a": 1}', "not json"])
+def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(RecordError, match=r"other\.json"):
+        write_report([tmp_path / "other.json"], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_report_never_overwrites_what_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(RUN))
+    with pytest.raises(UsageError, match="would overwrite"):
+        write_report([tmp_path / "run.json"], tmp_path / "run.json")
+
+
+def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least one"):
+        write_report([], tmp_path / "report.html")
