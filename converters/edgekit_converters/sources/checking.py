@@ -12,6 +12,7 @@ from edgekit_converters.sources.source import InputSpec
 TOLERANCE = 1e-4  # largest relative difference between two forms of the same model
 SAMPLES = 4
 DEVIATIONS = (1.0, 0.1, 0.01, 3.0)  # of the random numbers in one sample after the other
+NOTHING = 1e-7  # outputs that are all smaller are rounding errors of zeros
 _SEED = 20
 
 Feed = list[NDArray[Any]]
@@ -54,9 +55,10 @@ def relative_difference(
 ) -> float:
     """Return how far the outputs of two models are apart, the worst output counting.
 
-    max |expected - found| / max |expected| for each output: relative to the largest value
-    of the output, not value by value, because a softmax has values next to 0 whose own
-    ratio says nothing. Values that are not finite must be equal, else the result is inf.
+    max |expected - found| / max(|expected|, NOTHING) for each output: relative to the
+    largest value of the output, not value by value, because a softmax has values next to 0
+    whose own ratio says nothing. Values that are not finite must be equal, else the result
+    is inf.
 
     Args:
         expected: Outputs of the model that is held to be right, one array each.
@@ -93,5 +95,5 @@ def _apart(expected: NDArray[Any], found: NDArray[Any]) -> float:
         return float("inf")
     if not finite.any():
         return 0.0
-    scale = max(float(np.abs(a[finite]).max()), float(np.finfo(np.float32).tiny))
+    scale = max(float(np.abs(a[finite]).max()), NOTHING)
     return float(np.abs(a[finite] - b[finite]).max()) / scale

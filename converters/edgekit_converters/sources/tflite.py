@@ -1,13 +1,12 @@
 """A float `.tflite` as a source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit.errors import SourceError
 from edgekit_converters.sources.describe import unique
-from edgekit_converters.sources.shapes import fixed
 from edgekit_converters.sources.sniff import Sniffed
 from edgekit_converters.sources.source import InputSpec, Source
 
@@ -26,17 +25,13 @@ def load(sniffed: Sniffed, input_shape: Sequence[int] | None) -> Source:
     graph = Graph(sniffed.path)
     main = graph.subgraphs[0]
     _refuse_quantized(sniffed, main)
-    names = unique([main.tensors[index].name for index in main.inputs])
     return Source(
         kind="tflite",
         model=sniffed.path,
         path=sniffed.path,
         loaded_by="tflite",
-        inputs=tuple(
-            _spec(name, main.tensors[index], input_shape, sniffed)
-            for name, index in zip(names, main.inputs, strict=True)
-        ),
-        outputs=unique([main.tensors[index].name for index in main.outputs]),
+        inputs=tuple(_specs(main, sniffed, input_shape)),
+        outputs=unique([main.output_names.get(i, main.tensors[i].name) for i in main.outputs]),
         manifest=read_manifest(sniffed.path),
         normalizes_itself=_normalizes_itself(main),
     )
@@ -58,12 +53,28 @@ def _refuse_quantized(sniffed: Sniffed, main: Any) -> None:
             raise SourceError(msg)
 
 
-def _spec(
-    name: str, tensor: Any, input_shape: Sequence[int] | None, sniffed: Sniffed
-) -> InputSpec:
-    shape = tuple(None if size < 0 else int(size) for size in tensor.shape)
-    batch, *sample = fixed(shape, input_shape, name, sniffed.path) if shape else (None,)
-    return InputSpec(name=name, shape=tuple(sample), dtype=tensor.dtype, batch=batch)
+def _specs(
+    main: Any, sniffed: Sniffed, input_shape: Sequence[int] | None
+) -> Iterator[InputSpec]:
+    """Describe the inputs, under the names of the signature where there is one.
+
+    Raises:
+        SourceError: One leaves its shape open.
+    """
+    names = unique([main.input_names.get(i, main.tensors[i].name) for i in main.inputs])
+    for name, index in zip(names, main.inputs, strict=True):
+        tensor = main.tensors[index]
+        sizes = tensor.shape_signature or tensor.shape
+        batch, *sample = (None if size < 0 else int(size) for size in sizes) if sizes else (1,)
+        if None in sample or (input_shape and list(input_shape) != sample):
+            shown = ", ".join("?" if size is None else str(size) for size in sample)
+            msg = (
+                f"The input '{name}' of {sniffed.path} has the shape ({shown}), and the shapes "
+                "of a .tflite cannot be changed here.\n"
+                "Give the Keras model that it was made from, with --input-shape."
+            )
+            raise SourceError(msg)
+        yield InputSpec(name=name, shape=tuple(sample), dtype=tensor.dtype, batch=batch)
 
 
 def _normalizes_itself(main: Any) -> bool:
