@@ -3,12 +3,14 @@
 real = scale * (integer - zero_point)
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import InputError, UsageError
 
-INTEGERS = ("int8", "uint8", "int16")
+INTEGERS = ("int8", "uint8", "int16", "int32")
 
 
 class Quantizer:
@@ -16,12 +18,12 @@ class Quantizer:
 
     Args:
         shape: Shape of the tensor.
-        dtype: `int8`, `uint8` or `int16`.
+        dtype: `int8`, `uint8`, `int16` or `int32`.
         scale: Real units per integer step, > 0.
         zero_point: The integer that stands for real 0.
 
     Raises:
-        UsageError: The type is no 8- or 16-bit integer, or the scale is not above 0.
+        UsageError: The type is no such integer, or the scale is not above 0.
     """
 
     def __init__(
@@ -33,13 +35,16 @@ class Quantizer:
                 f"found {dtype} with {scale:g}."
             )
             raise UsageError(msg)
-        self.scale = np.float32(scale)
-        self.zero_point = np.float32(zero_point)
+        # float32 holds every integer of 16 bits, and what lies between it and a zero point.
+        exact = np.float64 if dtype == "int32" else np.float32
+        self.scale = exact(scale)
+        self.zero_point = exact(zero_point)
         limits = np.iinfo(dtype)
         with np.errstate(over="ignore"):  # a scale near the largest float32
-            self._low = self.scale * np.float32(limits.min - zero_point)
-            self._high = self.scale * np.float32(limits.max - zero_point)
-        self._real = np.empty(shape, np.float32)
+            self._low = self.scale * exact(int(limits.min) - zero_point)
+            self._high = self.scale * exact(int(limits.max) - zero_point)
+        self._exact = exact
+        self._real = np.empty(shape, exact)
         self._integers = np.empty(shape, dtype)
 
     def quantize(self, real: NDArray[np.float32]) -> NDArray[np.generic]:
@@ -66,9 +71,9 @@ class Quantizer:
 
     def dequantize(self, integers: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the real values that integers of any shape stand for, in a new array."""
-        real: NDArray[np.float32] = np.subtract(integers, self.zero_point, dtype=np.float32)
+        real: NDArray[Any] = np.subtract(integers, self.zero_point, dtype=self._exact)
         np.multiply(real, self.scale, out=real)
-        return real
+        return real.astype(np.float32, copy=False)
 
 
 def quantize(
@@ -80,11 +85,11 @@ def quantize(
         real: Real values; infinities saturate.
         scale: Real units per integer step, > 0.
         zero_point: The integer that stands for real 0.
-        dtype: `int8`, `uint8` or `int16`.
+        dtype: `int8`, `uint8`, `int16` or `int32`.
 
     Raises:
         InputError: A value is NaN.
-        UsageError: The type is no 8- or 16-bit integer, or the scale is not above 0.
+        UsageError: The type is no such integer, or the scale is not above 0.
 
     >>> quantize(np.array([0.0, 0.26, 9.9], np.float32), 0.1, -128, "int8").tolist()
     [-128, -125, -29]
@@ -95,7 +100,7 @@ def quantize(
 def dequantize(
     integers: NDArray[np.generic], scale: float, zero_point: int
 ) -> NDArray[np.float32]:
-    """Return the real values that 8- or 16-bit integers stand for, of the same shape.
+    """Return the real values that integers stand for, of the same shape.
 
     >>> dequantize(np.array([-128, 0], np.int8), 0.5, 0).tolist()
     [-64.0, 0.0]

@@ -288,7 +288,7 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _mapped(original: Graph, compiled: Graph) -> list[bool]:
-    """For each operator whether the compiler took it: no operator left over makes its output."""
+    """Whether the compiler took each operator: none that is left over makes its output."""
     left = {
         compiled.main.tensors[i].name
         for op in compiled.ops

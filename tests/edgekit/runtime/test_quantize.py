@@ -82,6 +82,15 @@ def test_every_uint8_stands_for_the_value_that_the_formula_gives() -> None:
     np.testing.assert_array_equal(dequantize(integers, 1 / 255, 7), expected)
 
 
+def test_wide_integers_are_exact_too() -> None:
+    integers = np.array([-(2**31), -16_777_217, 0, 16_777_217, 2**31 - 1], np.int32)
+    real = dequantize(integers, 2.0**-15, 3)
+    assert real.dtype == np.float32
+    np.testing.assert_allclose(real, (integers.astype(float) - 3) / 2**15, rtol=1e-7)
+    found = quantize(np.array([-1e9, 0.0, 512.0, 1e9], np.float32), 2.0**-15, 3, "int32")
+    assert found.tolist() == [-(2**31), 3, 2**24 + 3, 2**31 - 1]
+
+
 def test_results_of_dequantize_are_the_callers() -> None:
     quantizer = Quantizer((2,), "int8", 0.5, 0)
     first = quantizer.dequantize(np.array([1, 2], np.int8))
