@@ -337,13 +337,14 @@ class _Viewer:
             self.fail(f"tensor {index} has {len(shape):,} dimensions")
         constant = data is not None and data.size > 0 and not table.is_variable
         params = table.quantization
+        scale = _tuple(params.scale) if params else ()
         return TensorView(
             index=index,
             name=text(table.name),
             shape=shape,
             dtype=dtype,
-            scale=_tuple(params.scale) if params else (),
-            zero_point=_tuple(params.zero_point) if params else (),
+            scale=scale,
+            zero_point=_zero_points(params.zero_point, len(scale)) if params else (),
             quantized_dimension=params.quantized_dimension if params else 0,
             is_constant=constant,
             nbytes=data.nbytes if constant and data is not None else _nbytes(dtype, shape),
@@ -380,6 +381,12 @@ class _Viewer:
 
 def _tuple(values: np.ndarray[Any, Any] | None) -> tuple[Any, ...]:
     return () if values is None else tuple(values.tolist())
+
+
+def _zero_points(values: np.ndarray[Any, Any] | None, count: int) -> tuple[int, ...]:
+    """One zero point a scale; those that the file leaves out are 0."""
+    found = _tuple(values)[:count]
+    return found + (0,) * (count - len(found))
 
 
 def _buffer_data(model: Table, index: int) -> np.ndarray[Any, Any] | None:

@@ -131,14 +131,13 @@ class _Rewriter:
     def is_settled(self, tensor: int, wanted: str) -> bool:
         """The tensor has the type already, or is no quantized value at all."""
         found = self.dtype(tensor)
-        params = self.tensors[tensor].quantization
-        quantized = params is not None and params.scale is not None and params.scale.size == 1
-        return found == wanted or not (found == "float32" or (found in _SUITS and quantized))
+        plain = found != "float32" and not (found in _SUITS and self.is_quantized_once(tensor))
+        return found == wanted or plain
 
     def strip_input(self, outer: int) -> int:
         """Take the QUANTIZE ops behind an input away; return the integers they made."""
         readers = [op for op in self.ops if outer in _numbers(op.inputs)]
-        quantizers = [op for op in readers if self.op_name(op) == "QUANTIZE"]
+        quantizers = [op for op in readers if self.is_one_to_one(op, "QUANTIZE")]
         if not readers or len(quantizers) < len(readers):
             return outer
         # The widest range serves all: what another reader wants is made from it.
@@ -161,7 +160,7 @@ class _Rewriter:
     def strip_output(self, outer: int) -> int:
         """Take the op before an output away; return the integers it read."""
         maker = self.maker(outer)
-        if maker is None or self.op_name(maker) not in {"DEQUANTIZE", "QUANTIZE"}:
+        if maker is None or not self.is_one_to_one(maker, "DEQUANTIZE", "QUANTIZE"):
             return outer
         inner = int(maker.inputs[0])
         if self.dtype(inner) not in _SUITS or not self.is_quantized_once(inner):
@@ -170,6 +169,12 @@ class _Rewriter:
         if not used and self.outputs.count(outer) == 1:
             self.ops.remove(maker)
         return inner
+
+    def is_one_to_one(self, op: Table, *names: str) -> bool:
+        """It is one of these ops, from one tensor to one tensor."""
+        ends = _numbers(op.inputs), _numbers(op.outputs)
+        whole = all(len(each) == 1 and each[0] >= 0 for each in ends)
+        return whole and self.op_name(op) in names
 
     def is_quantized_once(self, tensor: int) -> bool:
         """It has one scale for all its values."""
@@ -208,7 +213,7 @@ class _Rewriter:
             quantization = Table(
                 "QuantizationParameters",
                 scale=params.scale,
-                zero_point=np.asarray(params.zero_point, np.int64) + shift,
+                zero_point=np.array([self.zero_point(inner) + shift], np.int64),
             )
         tensor = Table(
             "Tensor",
@@ -255,6 +260,7 @@ class _Rewriter:
     def drop_tensors(self) -> None:
         """Drop tensors that only stripped ops referred to."""
         used = {*self.inputs, *self.outputs}
+        used |= {each.tensor_index for each in self.signature_maps("inputs", "outputs")}
         for op in self.graph.operators:
             used |= {*_numbers(op.inputs), *_numbers(op.outputs), *_numbers(op.intermediates)}
         kept = [i for i in range(len(self.tensors)) if i in used]
@@ -328,6 +334,11 @@ class _Rewriter:
     def scale(self, tensor: int) -> float:
         params = self.tensors[tensor].quantization
         return float(params.scale[0]) if self.is_quantized_once(tensor) else 0.0
+
+    def zero_point(self, tensor: int) -> int:
+        """Quantized value of real 0; 0 if the file does not say."""
+        found = self.tensors[tensor].quantization.zero_point
+        return int(found[0]) if found is not None and found.size else 0
 
     def params(self, tensor: int) -> tuple[Any, ...]:
         """Type, scale and zero point."""

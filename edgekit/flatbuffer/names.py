@@ -4,6 +4,7 @@ The converter names a fused op after everything that was fused into it, which in
 model is a tenth of the file.
 """
 
+from edgekit.flatbuffer.graph import Graph
 from edgekit.flatbuffer.metadata import associated_files, pack_file
 from edgekit.flatbuffer.tables import read_model, text
 
@@ -20,10 +21,11 @@ def with_short_names(model: bytes) -> bytes:
     Raises:
         InputError: It is no .tflite file, or is damaged.
     """
-    file = read_model(model)
-    for subgraph in file.model.subgraphs or []:
+    graph = Graph(read_model(model))
+    file = graph.file
+    for subgraph, view in zip(file.model.subgraphs, graph.subgraphs, strict=True):
         tensors = subgraph.tensors or []
-        border = {int(index) for ends in (subgraph.inputs, subgraph.outputs) for index in ends}
+        border = {*view.inputs, *view.outputs}
         taken = {text(tensors[index].name) for index in border}
         for index, tensor in enumerate(tensors):
             if index not in border:

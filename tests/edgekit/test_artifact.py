@@ -199,8 +199,23 @@ def top(path, pictures):
     best = [each.classifications[0].categories[0] for each in results]
     return [(each.index, each.category_name, round(each.score, 6)) for each in best]
 
-print(json.dumps([top(path, sys.argv[3:]) for path in sys.argv[1:3]]))
+models, pictures = json.loads(sys.argv[1])
+print(json.dumps([top(path, pictures) for path in models]))
 """
+
+
+def classify(models: list[Path], pictures: list[Path]) -> list[list[tuple[int, str, float]]]:
+    """Return the best class of each picture as MediaPipe sees it with each model."""
+    python = os.environ.get("EDGEKIT_MEDIAPIPE_PYTHON")
+    if not python:
+        pytest.skip("EDGEKIT_MEDIAPIPE_PYTHON names no Python that has mediapipe")
+    job = json.dumps([[str(each) for each in paths] for paths in (models, pictures)])
+    child = subprocess.run(
+        [python, "-c", CLASSIFY, job], capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 0, child.stderr
+    best: list[list[tuple[int, str, float]]] = json.loads(child.stdout.splitlines()[-1])
+    return best
 
 
 @pytest.mark.data
@@ -214,9 +229,6 @@ print(json.dumps([top(path, sys.argv[3:]) for path in sys.argv[1:3]]))
 def test_mediapipe_reads_our_metadata_as_it_reads_theirs(
     data_dir: Path, tmp_path: Path, file: str
 ) -> None:
-    python = os.environ.get("EDGEKIT_MEDIAPIPE_PYTHON")
-    if not python:
-        pytest.skip("EDGEKIT_MEDIAPIPE_PYTHON names no Python that has mediapipe")
     theirs = data_dir / f"{file}.tflite"
     manifest = read_manifest(theirs)
     assert manifest is not None
@@ -226,13 +238,20 @@ def test_mediapipe_reads_our_metadata_as_it_reads_theirs(
     ours = tmp_path / "ours.tflite"
     ours.write_bytes(write_manifest(bare, manifest))
     pictures = sorted((data_dir / "classification/flowers").rglob("*.jpg"))[::150][:4]
-    child = subprocess.run(
-        [python, "-c", CLASSIFY, theirs, ours, *pictures],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    expected, found = json.loads(child.stdout.splitlines()[-1])
+    expected, found = classify([theirs, ours], pictures)
     assert found == expected
     assert len(found) == 4
+
+
+@pytest.mark.data
+def test_mediapipe_normalizes_float_pictures_as_our_metadata_say(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    labels = read_manifest(data_dir / COCO / "mobilenet_v1_0.25_224_quant.tflite")
+    assert labels is not None
+    bare = (data_dir / COCO / "mobilenet_v1_0.25_224_1_default_1.tflite").read_bytes()
+    model = tmp_path / "float.tflite"
+    model.write_bytes(write_manifest(bare, labels))
+    pictures = sorted((data_dir / "classification/flowers/daisy").glob("*.jpg"))[:8]
+    (best,) = classify([model], pictures)
+    assert sum(name == "daisy" for _, name, _ in best) >= 6

@@ -1,11 +1,14 @@
 """Inputs and outputs change their type, and what the model computes does not."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgekit.errors import InputError
 from edgekit.flatbuffer.graph import Graph
@@ -153,6 +156,11 @@ def test_the_same_output_twice_stays_twice(model: Table) -> None:
     assert [each[1] for each in ends(data)] == ["int8", "int8", "int8"]
 
 
+def test_a_zero_point_that_the_file_leaves_out_is_zero(model: Table) -> None:
+    model.subgraphs[0].tensors[1].quantization.zero_point = None
+    assert ends(with_io(pack(model), "uint8"))[0][3] == (128,)
+
+
 def test_indices_flags_and_text_stay_as_they_are(model: Table) -> None:
     types = enum_values("TensorType")
     for kind in ("INT32", "BOOL", "STRING", "INT64"):
@@ -209,6 +217,26 @@ def test_an_input_that_is_an_output_is_refused(model: Table) -> None:
     model.subgraphs[0].outputs = np.array([0], np.int32)
     with pytest.raises(InputError, match="an input and an output at once"):
         with_io(pack(model), "int8")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(
+    edits=st.lists(
+        st.tuples(st.integers(0, 10**6), st.sampled_from([1, 4]), st.sampled_from(range(256))),
+        min_size=1,
+        max_size=3,
+    ),
+    io=st.sampled_from(["float32", "int8", "uint8", "int16"]),
+)
+def test_damaged_models_are_an_error_in_words(
+    model: Table, edits: list[tuple[int, int, int]], io: IoType
+) -> None:
+    data = bytearray(pack(model))
+    for place, width, value in edits:
+        start = place % (len(data) - 4)
+        data[start : start + width] = bytes([value] * width)
+    with contextlib.suppress(InputError):
+        Graph(with_io(bytes(data), io))
 
 
 @pytest.fixture(scope="module")
