@@ -16,7 +16,7 @@ class Gathered:
     """All documents of one report, sorted by kind.
 
     Attributes:
-        runs: What `convert` or `quantize` wrote.
+        runs: What `convert` or `quantize` wrote, each with the name of its `file`.
         latencies: What `profile` or `estimate` printed, one model each.
         evaluations: What `evaluate` printed.
         prunings: What `prune` printed.
@@ -52,7 +52,7 @@ def _sort_in(value: Any, path: Path, found: Gathered) -> None:
         for each in _documents(value["profiles"]):
             _sort_in(each, path, found)
     elif "artifacts" in keys:
-        found.runs.append(value)
+        found.runs.append({**value, "file": str(path)})
     elif {"kind", "latency_ms"} <= keys:
         found.latencies.append(value)
     elif {"before", "after"} <= keys:

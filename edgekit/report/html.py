@@ -15,13 +15,15 @@ def tag(name: str, *children: str, **attributes: str) -> Markup:
     Args:
         name: E.g. `td`.
         *children: Texts, which are escaped, and elements, which are not.
-        **attributes: Their values are escaped; `cls` stands for `class`.
+        **attributes: Their values are escaped; `cls` stands for `class`, `_` for `-`.
 
     >>> tag("td", "a < b", cls="number")
     '<td class="number">a &lt; b</td>'
     """
-    pairs = {("class" if key == "cls" else key): value for key, value in attributes.items()}
-    written = "".join(f' {key}="{html.escape(value)}"' for key, value in pairs.items() if value)
+    names = {key: "class" if key == "cls" else key.replace("_", "-") for key in attributes}
+    written = "".join(
+        f' {names[key]}="{html.escape(value)}"' for key, value in attributes.items() if value
+    )
     return Markup(f"<{name}{written}>{join(*children)}</{name}>")
 
 
@@ -33,22 +35,26 @@ def join(*children: str) -> Markup:
 
 
 def table(heads: list[str], rows: list[list[str]], numbers: set[int] | None = None) -> Markup:
-    """Return a table that can be scrolled sideways on a narrow screen.
+    """Return a table; on a narrow screen each row becomes a list of `title value`.
 
     Args:
         heads: Column titles.
         rows: Texts or elements.
         numbers: Which columns are aligned to the right.
     """
-    right = numbers or set()
-
-    def row(cell: str, values: list[str]) -> Markup:
-        each = enumerate(values)
-        return tag("tr", *(tag(cell, v, cls="number" if i in right else "") for i, v in each))
-
-    head = tag("thead", row("th", heads))
-    body = tag("tbody", *(row("td", values) for values in rows))
-    return tag("div", tag("table", head, body), cls="wide")
+    looks = ["number" if place in (numbers or set()) else "" for place in range(len(heads))]
+    titles = [tag("th", head, cls=look) for head, look in zip(heads, looks, strict=True)]
+    lines = [
+        tag(
+            "tr",
+            *(
+                tag("td", value, cls=look, data_head=head)
+                for value, look, head in zip(values, looks, heads, strict=True)
+            ),
+        )
+        for values in rows
+    ]
+    return tag("table", tag("thead", tag("tr", *titles)), tag("tbody", *lines))
 
 
 def section(title: str, *children: str, note: str = "") -> Markup:
@@ -96,7 +102,6 @@ h2 { font-size: 1.15rem; margin: 0 0 .2rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 1rem 1.1rem; margin-top: 1rem; }
 .note, .lead { color: var(--soft); margin: 0 0 .7rem; font-size: .93rem; }
-.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem;
   font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--soft); font-weight: 600; font-size: .82rem; }
@@ -117,5 +122,14 @@ tr:last-child td { border-bottom: 0; }
 ul { margin: 0; padding-left: 1.2rem; } li { margin: .2rem 0; white-space: pre-line; }
 pre { background: var(--tint); border-radius: 8px; padding: .7rem .8rem; margin: .4rem 0;
   overflow-x: auto; font-size: .88rem; }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
+  tr:last-child { border-bottom: 0; }
+  td, .number { display: flex; justify-content: space-between; gap: 1rem; border: 0;
+    padding: .1rem 0; text-align: right; overflow-wrap: anywhere; white-space: normal; }
+  td[data-head]::before { content: attr(data-head); color: var(--soft); flex: none; }
+  td .bar { flex: 1; }
+}
 dt { font-weight: 600; } dd { margin: 0 0 .5rem; color: var(--soft); }
 """

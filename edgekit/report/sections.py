@@ -146,7 +146,7 @@ def methods(found: Gathered) -> Markup:
         entries.append(("Accuracy", how.strip()))
     if any(each.get("agreement") is not None for each in found.artifacts):
         how = "Both models were run over the calibration samples in one pass."
-        entries.append(("Agreement", how))
+        entries.append(("Agreement", " ".join([how, *map(_calibration, found.runs)]).strip()))
     entries += [(f"Latency of {_model_name(each)}", _method(each)) for each in found.latencies]
     said = [join(tag("dt", name), tag("dd", how)) for name, how in entries]
     return section("How each number was obtained", tag("dl", *said)) if said else NOTHING
@@ -195,10 +195,10 @@ def _model_name(document: Document) -> str:
 
 
 def _command(run: Document) -> str:
-    command = run.get("command")
-    if isinstance(command, list):
-        return shlex.join(map(str, command))
-    return command if isinstance(command, str) else ""
+    """Return the command that repeats a conversion from its run.json."""
+    if not part(run, "recipe"):
+        return ""
+    return f"edgekit convert --recipe {shlex.quote(text(run, 'file'))} -o again/"
 
 
 def _bounds(document: Document) -> tuple[float | None, float | None]:
@@ -252,6 +252,14 @@ def _method(document: Document) -> str:
     where = ", ".join(filter(None, facts))
     runs, warm = text(document, "runs"), text(document, "warmup_runs")
     return f"Measured: {runs} runs after {warm or 'some'} to warm up. {where}."
+
+
+def _calibration(run: Document) -> str:
+    data = part(run, "calibration")
+    if not data:
+        return ""
+    seed = f", chosen with seed {text(data, 'seed')}" if "seed" in data else ""
+    return f"{text(data, 'samples')} samples of {text(data, 'data')}{seed}."
 
 
 def _samples(found: Gathered) -> str:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 
 from edgekit.errors import InputError, UnknownName
 from edgekit.inspection import inspect
 from edgekit.manifest import Manifest
 from edgekit.records import to_json
-from tests.support import tiny
 
 
 def test_an_integer_model_is_described(tmp_path: Path) -> None:

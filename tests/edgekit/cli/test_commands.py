@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 from click.testing import CliRunner, Result
 
 from edgekit import errors
 from edgekit.cli.main import cli
 from edgekit.manifest import Manifest, Preprocessing
-from tests.support import tiny
 
 COMMANDS = ("compare", "evaluate", "inspect", "profile", "report", "run", "targets")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 
 from edgekit.errors import UsageError
 from edgekit.evaluation.compare import compare
 from edgekit.manifest import Manifest, Preprocessing
-from tests.support import tiny
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 
 from edgekit.errors import InputError, UnknownName, UsageError
 from edgekit.evaluation.evaluate import evaluate
 from edgekit.manifest import Manifest, Output, Overrides, Preprocessing, Source
 from edgekit.measure import sha256
-from tests.support import tiny
 
 LABELS = ("blue", "green", "red")
 

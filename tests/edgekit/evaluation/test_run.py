@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from edgekit.errors import InputError, UsageError
 from edgekit.evaluation.run import run, top
 from edgekit.manifest import Manifest, Preprocessing
-from tests.support import tiny
 
 scores = hnp.arrays(
     np.float32, st.integers(1, 30), elements=st.sampled_from([0.0, 0.125, 0.25, 0.5])

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 
 from edgekit.evaluation import verify as verifying
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.verify import Verification
-from tests.support import tiny
 
 SHAPE = (1, 4, 4, 3)
 

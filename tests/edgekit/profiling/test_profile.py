@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_models as tiny
 
 from edgekit.errors import InputError, UnknownName, UsageError
 from edgekit.measure import machine, summarize
 from edgekit.profiling.profile import notes, profile, profile_many
 from edgekit.records import to_json
-from tests.support import tiny
 
 
 @pytest.fixture

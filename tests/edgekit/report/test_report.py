@@ -34,6 +34,8 @@ RUN = {
         }
     ],
     "source": {"file": "resnet.h5", "sha256": "0", "loaded_by": "keras"},
+    "calibration": {"data": "photos", "samples": 200, "seed": 7, "digest": "0"},
+    "recipe": {"model": "resnet.h5", "targets": ["raspberry-pi-4"]},
     "warnings": ["A warning of the whole run."],
 }
 PROFILE = {
@@ -99,6 +101,13 @@ def test_every_number_is_on_the_page_with_the_way_it_was_obtained(tmp_path: Path
     assert "Raspberry Pi 4" in words
     assert "gzip" in words
     assert "calibration samples" in words
+
+
+def test_the_commands_that_repeat_it_are_named(tmp_path: Path) -> None:
+    words = page(tmp_path, RUN, PROFILE).words
+    assert f"edgekit convert --recipe {tmp_path / '0.json'} -o again/" in words
+    assert "edgekit profile out/resnet.host.tflite" in words
+    assert "200 samples of photos, chosen with seed 7." in words
 
 
 def test_warnings_of_every_kind_are_listed(tmp_path: Path) -> None:
