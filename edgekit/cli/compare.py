@@ -53,7 +53,7 @@ def compare(
     delegate: str | None,
     **wishes: Any,
 ) -> object:
-    r"""Feed A and B the same data and say how far they agree.
+    """Feed A and B the same data and say how far they agree.
 
     Each model gets the samples prepared as it says itself. The data need no classes;
     where they have some, the accuracy of both is printed too.

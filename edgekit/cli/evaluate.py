@@ -55,7 +55,7 @@ def evaluate(
     delegate: str | None,
     **wishes: Any,
 ) -> object:
-    r"""Run MODEL over DATA and print its metric; any Keras or .tflite file.
+    """Run MODEL over DATA and print its metric; any Keras or .tflite file.
 
     DATA is a folder with one folder for each class, flat files named
     label_speaker_take.ext, or an .npz with x and y.

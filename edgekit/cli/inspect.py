@@ -105,7 +105,7 @@ def _alike(op: Document) -> tuple[str, str]:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", help="Say where each operator runs on this target.")
 def inspect(model: Path, *, target: str | None) -> object:
-    r"""Show inputs, outputs and operators of a .tflite file without running it.
+    """Show inputs, outputs and operators of a .tflite file without running it.
 
     \b
     Examples:

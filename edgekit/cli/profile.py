@@ -74,7 +74,7 @@ def profile(
     threads: int | None,
     delegate: str | None,
 ) -> object:
-    r"""Measure latency and memory of MODEL on this machine; the file is never altered.
+    """Measure latency and memory of MODEL on this machine; the file is never altered.
 
     Several models are measured in turns, so that a busy moment meets all of them alike.
 

@@ -32,7 +32,7 @@ def _show(found: Document) -> None:
     help="Page to write.",
 )
 def report(runs: tuple[Path, ...], *, output: Path) -> object:
-    r"""Write one self-contained HTML page: sizes, accuracy, latency, warnings.
+    """Write one self-contained HTML page: sizes, accuracy, latency, warnings.
 
     RUN.json is what `edgekit convert` writes, or what other commands print with --json.
 

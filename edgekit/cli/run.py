@@ -58,7 +58,7 @@ def run(
     delegate: str | None,
     **wishes: Any,
 ) -> object:
-    r"""Run pictures, sounds or arrays through MODEL and print the result in words.
+    """Run pictures, sounds or arrays through MODEL and print the result in words.
 
     INPUT is a picture, a sound, an .npy or .npz file, or a folder of these.
 

@@ -42,7 +42,7 @@ def _show(found: Any) -> None:
 @command(_show)
 @click.argument("name", required=False)
 def targets(name: str | None) -> object:
-    r"""List the devices that edgekit knows, or show NAME in full.
+    """List the devices that edgekit knows, or show NAME in full.
 
     NAME may be the path of a TOML file of your own.
 

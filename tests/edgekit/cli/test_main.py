@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -167,7 +168,8 @@ def test_help_answers_without_heavy_libraries(command: str | None) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "[]")
     if command:
-        assert f"edgekit {command} " in done.stdout, "an example"
+        assert re.search(f"^    edgekit {command}\\b", done.stdout, re.MULTILINE), "an example"
+        assert "\\b" not in done.stdout
         assert all(
             each in done.stdout for each in ("--json", "--verbose", "--quiet", "--debug")
         )
