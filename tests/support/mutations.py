@@ -164,7 +164,7 @@ def damage_json(content: bytes, rng: random.Random) -> bytes:
     """Change a number, a name or a constant of a JSON document, or its bytes."""
     text = content.decode()
     swaps = [("true", "false"), ("null", "[]"), ('"float32"', '"int4"'), ("Conv2D", "Conv9D")]
-    swaps += [(str(digit), rng.choice(("-1", "0", "99999999", "1.5"))) for digit in range(1, 9)]
+    swaps += [(str(digit), rng.choice(("-1", "0", "9999", "1.5"))) for digit in range(1, 9)]
     swaps += [('"name"', '"nome"'), ("[", "{"), ('"class_name"', '"module"'), ("keras", "os")]
     found = [pair for pair in swaps if pair[0] in text]
     if not found or rng.random() < 0.2:
