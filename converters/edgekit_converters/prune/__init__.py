@@ -8,6 +8,8 @@
 4. `importance` scores them, `select` chooses which go, as the `amount` asks.
 5. `rebuild` makes the smaller model, `reference` proves it equal to the masked original.
 6. `training` fine-tunes it, from labels, from the original's outputs, or both.
+
+`command` does all of it with files, in a child process, and measures what it bought.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from edgekit_converters.prune import channels, training
+    from edgekit.extras import need
 
-    return getattr(training if name == "finetune" else channels, name)
+    module = "training" if name == "finetune" else "channels"
+    return getattr(need(f"edgekit_converters.prune.{module}", "prune models"), name)

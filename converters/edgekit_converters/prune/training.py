@@ -25,6 +25,7 @@ from edgekit_converters.prune.graph import Graph, pack
 
 BATCH = 32
 _RATE = 1e-3
+_MOMENTUM = 0.9  # of the averages of BatchNorm while fine-tuning
 
 
 def finetune(
@@ -54,11 +55,38 @@ def finetune(
         steps = epochs * len(taught.batches)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         model.compile(keras.optimizers.Adam(rate), loss=taught.loss)
-        with task(f"Fine-tuning for {epochs} epochs", steps, "batch") as advance:
-            each = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: advance(1))
-            model.fit(taught.batches, epochs=epochs, verbose=0, callbacks=[each])
+        with _quick_statistics(model), task(f"Fine-tuning, {epochs} epochs", steps) as advance:
+            model.fit(taught.batches, epochs=epochs, verbose=0, callbacks=[_Count(advance)])
     # What was needed to train is no part of the model.
     model.optimizer, model.compiled = None, False
+
+
+@contextlib.contextmanager
+def _quick_statistics(model: Any) -> Iterator[None]:
+    """Let BatchNorm forget the averages of the larger model within a few dozen steps."""
+    norms = [
+        layer
+        for layer in model._flatten_layers(include_self=False)  # noqa: SLF001 (models inside models)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    usual = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = min(layer.momentum, _MOMENTUM)
+    yield
+    for layer, momentum in zip(norms, usual, strict=True):
+        layer.momentum = momentum
+
+
+class _Count(keras.callbacks.Callback):  # type: ignore[misc] # keras has no types
+    """Counts batches."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self._advance = advance
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 (as keras calls it)
+        """Count one."""
+        self._advance(1)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
@@ -87,7 +115,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
         chosen = np.sort(self._order[index * self._size : (index + 1) * self._size])
         inputs = pack(self._model, [array[chosen] for array in self._inputs])
         targets = [array[chosen] for array in self._targets]
-        return inputs, targets[0] if len(targets) == 1 else targets
+        if isinstance(inputs, list):  # tf.data, which feeds them, knows tuples only
+            inputs = tuple(inputs)
+        return inputs, targets[0] if len(targets) == 1 else tuple(targets)
 
     def on_epoch_end(self) -> None:
         """Shuffle."""
@@ -208,16 +238,23 @@ def _teach(teacher: Any, inputs: Sequence[Any]) -> list[NDArray[np.float32]]:
     return [np.concatenate(each) for each in zip(*pieces, strict=True)]
 
 
+def _in_order(model: Any, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Inputs of a sample as the model counts them; by position where names differ."""
+    names = [tensor.name for tensor in model.inputs]
+    if set(names) == set(inputs):
+        return [inputs[name] for name in names]
+    return list(inputs.values())
+
+
 def _store(
     model: Any, dataset: Dataset, folder: Path
 ) -> tuple[list[Any], NDArray[np.int64] | None]:
     """Lay the samples into files, mapped into memory, so that any can be had at once."""
-    names = [tensor.name for tensor in model.inputs]
     arrays: list[Any] = []
     labels: list[int | None] = []
     with task("Reading the data to train on", len(dataset), "sample") as advance:
         for sample in dataset:
-            values = [sample.inputs[name] for name in names]
+            values = _in_order(model, sample.inputs)
             if not arrays:
                 arrays = [
                     np.lib.format.open_memmap(

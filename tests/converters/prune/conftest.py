@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import pytest
-
-keras = pytest.importorskip("keras")
-layers = keras.layers
+from keras import layers
 
 
 def conv_bn(x: Any, filters: int, size: int = 3, **options: Any) -> Any:

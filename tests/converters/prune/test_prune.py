@@ -4,12 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("keras")
-
-import keras
 from keras import layers
 
 from edgekit.errors import EdgekitError, SourceError, UnknownName, UsageError
