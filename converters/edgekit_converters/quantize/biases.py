@@ -4,8 +4,9 @@ A bias is stored in steps of (scale of the input) x (scale of the weights). Wher
 of a channel are nearly zero, as batch normalization leaves them, that step is tiny and the
 bias overflows; ai-edge-quantizer then clips it to 32 bits, which changes the output. Here
 
-1. 64-bit biases (`int16x8`) are stored whole;
-2. for 32-bit biases the scale of those channels' weights is enlarged until the bias fits.
+1. such a bias is stored whole: in 64 bits (`int16x8`) there is room;
+2. where it does not fit, or where the kernel's multiplier would become too small to count,
+   the scale of that channel's weights is enlarged until it does.
 """
 
 from collections import Counter
@@ -21,7 +22,10 @@ from edgekit_converters.quantize.op_versions import op_name
 
 _INT64 = enum_values("TensorType")["INT64"]
 _INT32 = enum_values("TensorType")["INT32"]
-_FITS = 2.0**30  # leaves the accumulator as much again for the products
+# Type -> steps that a bias may have: 32 bits leave the accumulator as much again for the
+# products; beyond 2^38 the multiplier of the 16-bit kernels comes close to its least, 2^-31.
+_FITS = {_INT32: 2.0**30, _INT64: 2.0**38}
+_CLIPPED = 2.0**30  # beyond, what ai-edge-quantizer stored is not relied on
 
 # Operator -> places of its input, weights and bias, and the dimension of the channels.
 _PLACES = {
@@ -77,15 +81,17 @@ class _Channels:
         """Store a bias whole; return how many channels needed it."""
         scale = np.array(self._weights.quantization.scale, np.float64)
         steps = np.abs(bias.astype(np.float64)) / (self._input_scale * scale)
-        over = steps > _FITS
+        over = steps > _CLIPPED
         if not over.any():
             return 0
-        wide = self._bias.type == _INT64
-        if not wide:
-            scale = scale * np.maximum(steps.max() if scale.size == 1 else steps, _FITS) / _FITS
+        fits = _FITS[self._bias.type]
+        if steps.max() > fits:
+            scale = scale * np.maximum(steps.max() if scale.size == 1 else steps, fits) / fits
             self._store_weights(weights, scale.astype(np.float32))
         exact = np.rint(bias / (self._input_scale * scale))
-        self._store(self._bias, exact.astype(np.int64 if wide else np.int32))
+        self._store(
+            self._bias, exact.astype(np.int64 if self._bias.type == _INT64 else np.int32)
+        )
         self._bias.quantization.scale = (self._input_scale * scale).astype(np.float32)
         return int(over.sum())
 

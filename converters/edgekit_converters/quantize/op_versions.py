@@ -264,23 +264,24 @@ def op_name(model: Table, op: Table) -> str:
 def set_versions(model: Table) -> None:
     """Give every operator of a file the version that it needs.
 
-    A version is only raised: what the float file asked for (dilations, ranks) stays true.
-    Operators that differ in their version get codes of their own; codes that nobody uses go.
+    As the converter does, all uses of an operator share one code, with the highest version
+    that any of them needs. What the float file asked for (dilations, ranks) stays true.
+    Codes that nobody uses go.
     """
-    codes: dict[tuple[int, int, str | None], int] = {}
-    table: list[Table] = []
-    for subgraph in model.subgraphs:
-        for op in subgraph.operators or ():
-            code = model.operator_codes[op.opcode_index]
-            use = signature(model, subgraph, op)
-            needed = version_of(use) or 1
-            version = needed if use.op in _CONVERSIONS else max(needed, code.version)
-            key = _number(code), version, code.custom_code
-            if key not in codes:
-                codes[key] = len(table)
-                table.append(_code(*key))
-            op.opcode_index = codes[key]
-    model.operator_codes = table
+    uses = [
+        (op, model.operator_codes[op.opcode_index], signature(model, subgraph, op))
+        for subgraph in model.subgraphs
+        for op in subgraph.operators or ()
+    ]
+    versions: dict[tuple[int, str | None], int] = {}
+    for _, code, use in uses:
+        key = _number(code), code.custom_code
+        asked = 1 if use.op in _CONVERSIONS else code.version
+        versions[key] = max(versions.get(key, 1), version_of(use) or 1, asked)
+    place = {key: index for index, key in enumerate(versions)}
+    for op, code, _ in uses:
+        op.opcode_index = place[_number(code), code.custom_code]
+    model.operator_codes = [_code(*key, version) for key, version in versions.items()]
 
 
 def _kind(tensor: Table) -> Kind:
@@ -298,7 +299,7 @@ def _number(code: Table) -> int:
     return number
 
 
-def _code(number: int, version: int, custom_code: str | None) -> Table:
+def _code(number: int, custom_code: str | None, version: int) -> Table:
     """An operator code; old readers look at the deprecated byte."""
     return Table(
         "OperatorCode",
