@@ -19,6 +19,7 @@ from edgekit.flatbuffer.graph import Graph, dtype_name, op_code, op_name
 from edgekit.flatbuffer.metadata import associated_files, pack_file
 from edgekit.flatbuffer.schema import enum_values
 from edgekit.flatbuffer.tables import Table, read_model, text
+from edgekit.manifest import Preprocessing
 
 IoType = Literal["float32", "int8", "uint8", "int16"]
 # Type inside -> types that its inputs and outputs can have.
@@ -33,7 +34,13 @@ _QUANTIZE_VERSIONS = {"int16": 2}
 _DEQUANTIZE_VERSIONS = {"int8": 2, "int16": 3}
 
 
-def with_io(model: bytes, io: IoType, *, outputs: IoType | None = None) -> bytes:
+def with_io(
+    model: bytes,
+    io: IoType,
+    *,
+    outputs: IoType | None = None,
+    pixels: Preprocessing | None = None,
+) -> bytes:
     """Give a quantized model's inputs and outputs another type.
 
     The result is what TFLiteConverter makes with that `inference_input_type` and
@@ -44,6 +51,10 @@ def with_io(model: bytes, io: IoType, *, outputs: IoType | None = None) -> bytes
         model: A .tflite file.
         io: Type of the inputs and, unless `outputs` is given, of the outputs.
         outputs: Type of the outputs.
+        pixels: Give uint8 pictures the scale and zero point with which a raw pixel is the
+            real value that this preprocessing makes of it, however much of the range the
+            calibration data filled. Phones feed raw pixels and look at neither. Without
+            effect on inputs that are no pictures, and where mean or std differ by channel.
 
     Raises:
         InputError: It is no .tflite file, or an input or output cannot have that type: it
@@ -51,7 +62,7 @@ def with_io(model: bytes, io: IoType, *, outputs: IoType | None = None) -> bytes
             or int16), or one tensor is an input and an output at once.
     """
     graph = Graph(read_model(model))
-    rewriter = _Rewriter(graph)
+    rewriter = _Rewriter(graph, pixels)
     for place in range(len(graph.main.inputs)):
         rewriter.change_input(place, io)
     for place in range(len(graph.main.outputs)):
@@ -67,9 +78,11 @@ class _Rewriter:
 
     Args:
         graph: The model; its tree is changed.
+        pixels: What uint8 pictures stand for.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, pixels: Preprocessing | None) -> None:
+        self.pixels = pixels
         self.name = graph.file.name
         self.model = graph.file.model
         self.graph = self.model.subgraphs[0]
@@ -97,6 +110,8 @@ class _Rewriter:
             self.move_input(place, inner)
             return
         wrapped = self.add_tensor(inner, wanted, self.tensors[outer].name)
+        if wanted == "uint8" and (params := self.pixel_params(inner)):
+            self.tensors[wrapped].quantization = params
         self.first.append(self.op("QUANTIZE", wrapped, inner))
         self.move_input(place, wrapped)
 
@@ -226,6 +241,27 @@ class _Rewriter:
         )
         self.tensors.append(tensor)
         return len(self.tensors) - 1
+
+    def pixel_params(self, inner: int) -> Table | None:
+        """Scale and zero point of raw pixels, if they are not those of the integers inside."""
+        pixels, tensor = self.pixels, self.tensors[inner]
+        if pixels is None or tensor.shape is None or tensor.shape.size != 4:
+            return None
+        if len({*pixels.mean}) != 1 or len({*pixels.std}) != 1:
+            return None
+        scale, zero = 1 / pixels.std[0], round(pixels.mean[0])
+        if not 0 <= zero <= 255:
+            return None
+        shift = _OFFSETS.get((self.dtype(inner), "uint8"), 0)
+        own_scale, own_zero = self.scale(inner), self.zero_point(inner) + shift
+        ends = (abs(own_scale * (q - own_zero) - scale * (q - zero)) for q in (0, 255))
+        if max(ends) < scale:
+            return None  # the same to within a pixel, and exact without another rounding
+        return Table(
+            "QuantizationParameters",
+            scale=np.array([scale], np.float32),
+            zero_point=np.array([zero], np.int64),
+        )
 
     def op(self, kind: str, source: int, result: int) -> Table:
         """Make a QUANTIZE or DEQUANTIZE between two tensors."""

@@ -195,6 +195,7 @@ def _say(
     main.input_tensor_metadata, main.output_tensor_metadata = inputs, outputs
     if MANIFEST in graph.metadata:
         _forget(inputs, outputs)
+        root.name = manifest.name
     for table, tensor in zip(inputs, graph.inputs, strict=True):
         _describe_input(table, tensor, manifest)
     place = labels_output(manifest, graph.outputs)
@@ -351,7 +352,11 @@ def _tensors(tables: list[Table] | None, tensors: tuple[TensorView, ...]) -> lis
 
 
 def _describe_input(table: Table, tensor: TensorView, manifest: Manifest) -> None:
-    """Say how a picture or a sound becomes this input."""
+    """Say how a picture or a sound becomes this input.
+
+    MediaPipe demands the normalization of float pictures; uint8 ones get raw pixels and
+    their normalization is not looked at.
+    """
     image, sound = manifest.preprocessing, manifest.front_end
     if image is not None and len(tensor.shape) == 4:
         channels = tensor.shape[-1]

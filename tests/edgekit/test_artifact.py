@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -238,9 +239,13 @@ def test_mediapipe_reads_our_metadata_as_it_reads_theirs(
     ours = tmp_path / "ours.tflite"
     ours.write_bytes(write_manifest(bare, manifest))
     pictures = sorted((data_dir / "classification/flowers").rglob("*.jpg"))[::150][:4]
-    expected, found = classify([theirs, ours], pictures)
+    raw = tmp_path / "raw.tflite"
+    as_is = replace(manifest, preprocessing=Preprocessing(mean=(0.0,), std=(1.0,)))
+    raw.write_bytes(write_manifest(bare, as_is))
+    expected, found, unheeded = classify([theirs, ours, raw], pictures)
     assert found == expected
     assert len(found) == 4
+    assert unheeded == expected  # it feeds uint8 models raw pixels, whatever is said
 
 
 @pytest.mark.data

@@ -16,6 +16,7 @@ from edgekit.flatbuffer.io_types import IoType, with_io
 from edgekit.flatbuffer.metadata import associated_files, write_metadata
 from edgekit.flatbuffer.schema import enum_values
 from edgekit.flatbuffer.tables import Table, pack, read_model
+from edgekit.manifest import Preprocessing
 
 Ends = list[tuple[str, str, tuple[float, ...], tuple[int, ...]]]
 
@@ -159,6 +160,39 @@ def test_the_same_output_twice_stays_twice(model: Table) -> None:
 def test_a_zero_point_that_the_file_leaves_out_is_zero(model: Table) -> None:
     model.subgraphs[0].tensors[1].quantization.zero_point = None
     assert ends(with_io(pack(model), "uint8"))[0][3] == (128,)
+
+
+def test_uint8_pictures_can_stand_for_raw_pixels(model: Table) -> None:
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    pixels = Preprocessing(mean=(100.0,), std=(25.0,))
+    data = with_io(pack(model), "uint8", outputs="float32", pixels=pixels)
+    (picture,) = Graph(data).inputs
+    assert picture.scale == pytest.approx((0.04,))
+    assert picture.zero_point == (100,)
+    raw = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 2), np.uint8)
+    results = []
+    for content, values in [(data, raw), (pack(model), (raw.astype(np.float32) - 100) / 25)]:
+        runner = interpreter.Interpreter(model_content=content)
+        runner.allocate_tensors()
+        runner.set_tensor(runner.get_input_details()[0]["index"], values)
+        runner.invoke()
+        results.append(runner.get_tensor(runner.get_output_details()[0]["index"]))
+    assert np.ptp(results[1]) > 1
+    assert np.abs(results[0] - results[1]).max() <= 0.051  # one step of the output
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        pytest.param(Preprocessing(mean=(100.0,), std=(50.0,)), id="the same within a pixel"),
+        pytest.param(Preprocessing(mean=(1.0, 2.0, 3.0), std=(1.0, 1.0, 1.0)), id="by channel"),
+        pytest.param(Preprocessing(mean=(-5.0,), std=(1.0,)), id="no uint8 zero point"),
+    ],
+)
+def test_where_raw_pixels_need_nothing_or_cannot_be_had_nothing_changes(
+    model: Table, pixels: Preprocessing
+) -> None:
+    assert with_io(pack(model), "uint8", pixels=pixels) == with_io(pack(model), "uint8")
 
 
 def test_indices_flags_and_text_stay_as_they_are(model: Table) -> None:
