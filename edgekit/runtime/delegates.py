@@ -72,9 +72,9 @@ def parse(text: str | None) -> tuple[str, str]:
     return name, device
 
 
-def needs_library(text: str | None) -> bool:
-    """Whether a delegate loads a native library of its own, which may crash."""
-    return bool(DELEGATES[parse(text)[0]].libraries)
+def native_library(text: str | None) -> str:
+    """File name of the native library that a delegate loads here; empty if it needs none."""
+    return DELEGATES[parse(text)[0]].libraries.get(sys.platform, "")
 
 
 def interpreter_options(text: str | None, backend: Backend) -> dict[str, Any]:
@@ -109,5 +109,5 @@ def _open(name: str, device: str, backend: Backend) -> Any:
     options = {delegate.option: device} if device else {}
     try:
         return backend.load_delegate(library, options)
-    except problems.NATIVE as error:
+    except (*problems.NATIVE, AttributeError) as error:  # AttributeError: no delegate at all
         raise problems.of_delegate(error, name, library, device) from error

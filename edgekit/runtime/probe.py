@@ -1,9 +1,12 @@
 """The child's half of a guarded trial: open a file and run it once."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
+from edgekit.guarded import if_it_dies
+from edgekit.runtime import delegates, problems
 from edgekit.runtime.model import TensorSpec
 from edgekit.runtime.opening import load
 
@@ -14,8 +17,15 @@ def run_once(*, path: str, backend: str, delegate: str | None, threads: int) -> 
     Raises:
         EdgekitError: As `edgekit.runtime.load`.
     """
-    model = load(Path(path), backend=backend, delegate=delegate, threads=threads, probe=False)
-    model.raw({spec.name: zeros(spec) for spec in model.inputs})
+    library = delegates.native_library(delegate)
+    hint = (
+        if_it_dies(problems.foreign_library(library)) if library else contextlib.nullcontext()
+    )
+    with hint:
+        model = load(
+            Path(path), backend=backend, delegate=delegate, threads=threads, probe=False
+        )
+        model.raw({spec.name: zeros(spec) for spec in model.inputs})
     return True
 
 

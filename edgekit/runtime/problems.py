@@ -60,7 +60,7 @@ def of_delegate(error: Exception, name: str, library: str, device: str) -> Edgek
         library: File name of its library.
         device: The device that was asked for; empty for any.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | AttributeError):
         return MissingExtra(
             f"The delegate {name} needs {library}, which does not load: {error}.\n"
             f"{_EDGETPU_HELP}"
@@ -71,6 +71,14 @@ def of_delegate(error: Exception, name: str, library: str, device: str) -> Edgek
         f"The delegate {name}: {wanted} {found} ({' '.join(str(error).split())}).\n"
         "Is it plugged in and powered, and may this user reach it (group plugdev for USB, "
         "apex for PCIe)? Run without it: --delegate cpu, and the file before edgetpu_compiler."
+    )
+
+
+def foreign_library(library: str) -> str:
+    """Say why a delegate's library may end the process that loads it."""
+    return (
+        f"{library} was probably built for another interpreter than the installed one.\n"
+        f"{_EDGETPU_HELP}"
     )
 
 

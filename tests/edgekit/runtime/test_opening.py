@@ -3,6 +3,7 @@
 import ctypes.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -196,6 +197,47 @@ def test_a_missing_library_of_the_edge_tpu_is_an_extra_that_is_missing(relu: Pat
     if ctypes.util.find_library("edgetpu") is not None:
         pytest.skip("libedgetpu is installed here")
     with pytest.raises(MissingExtra, match=r"libedgetpu.*does not load.*\n.*libedgetpu1-std"):
+        load(relu, delegate="edgetpu")
+
+
+@pytest.fixture
+def fake_edge_tpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that builds a libedgetpu from C."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("there is no C compiler")
+
+    def build(source: str) -> None:
+        code = tmp_path / "edgetpu.c"
+        code.write_text(source)
+        library = tmp_path / DELEGATES["edgetpu"].libraries["linux"]
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, code], check=True)
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+
+    return build
+
+
+def test_a_library_that_crashes_is_one_message(
+    fake_edge_tpu: Callable[[str], None], relu: Path
+) -> None:
+    fake_edge_tpu("void tflite_plugin_create_delegate() { __builtin_trap(); }")
+    with pytest.raises(CrashError, match=r"died from SIG(.|\n)*built for another interpreter"):
+        load(relu, delegate="edgetpu")
+
+
+def test_a_library_that_finds_no_device_is_a_device_that_cannot_be_reached(
+    fake_edge_tpu: Callable[[str], None], relu: Path
+) -> None:
+    fake_edge_tpu("void *tflite_plugin_create_delegate() { return 0; }")
+    with pytest.raises(DeviceError, match="Failed to load delegate"):
+        load(relu, delegate="edgetpu")
+
+
+def test_a_library_that_is_no_delegate_is_refused(
+    fake_edge_tpu: Callable[[str], None], relu: Path
+) -> None:
+    fake_edge_tpu("int nothing;")
+    with pytest.raises(MissingExtra, match=r"does not load: .*undefined symbol"):
         load(relu, delegate="edgetpu")
 
 
