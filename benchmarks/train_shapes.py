@@ -1,7 +1,7 @@
 """Train the float model that edgekit carries for `edgekit quickstart`.
 
 Run it as `python benchmarks/train_shapes.py demos/edgekit_demos/models/shapes.keras`; it
-takes about six minutes on two cores and prints the accuracy on pictures that training
+takes about seven minutes on two idle cores and prints the accuracy on pictures that training
 never saw. The script stands here and not beside the model because the demos package
 must work, and be installed, without Keras.
 """
