@@ -103,12 +103,17 @@ def write_keras_manifest(path: Path, manifest: Manifest) -> None:
     path = Path(path)
     stream = io.BytesIO()
     try:
-        with zipfile.ZipFile(path) as old, zipfile.ZipFile(stream, "w") as new:
-            for entry in old.infolist():
-                if entry.filename != KERAS_ENTRY:
-                    with old.open(entry) as source, new.open(copy(entry), "w") as target:
-                        shutil.copyfileobj(source, target)
-            new.writestr(zipfile.ZipInfo(KERAS_ENTRY), manifest.dumps())
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(stream, "w") as target:
+            for entry in source.infolist():
+                if entry.filename == KERAS_ENTRY:
+                    continue
+                large = entry.file_size >= 2**31
+                with (
+                    source.open(entry) as data,
+                    target.open(copy(entry), "w", force_zip64=large) as place,
+                ):
+                    shutil.copyfileobj(data, place)
+            target.writestr(zipfile.ZipInfo(KERAS_ENTRY), manifest.dumps())
     except OSError as error:
         msg = f"Cannot read {path}: {error.strerror or error}."
         raise InputError(msg) from error

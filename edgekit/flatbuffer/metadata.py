@@ -165,9 +165,9 @@ def standard_metadata(
     """
     root = _root(graph)
     try:
-        return _say(root or _new_root(), manifest, graph)
+        return _say(root or _empty_root(), manifest, graph)
     except InputError:  # the root holds what this schema does not know
-        return _say(_new_root(), manifest, graph)
+        return _say(_empty_root(), manifest, graph)
 
 
 def labels_output(manifest: Manifest, outputs: tuple[TensorView, ...]) -> int | None:
@@ -178,7 +178,7 @@ def labels_output(manifest: Manifest, outputs: tuple[TensorView, ...]) -> int | 
     return next(iter(said or fits), None)
 
 
-def _new_root() -> Table:
+def _empty_root() -> Table:
     return Table("ModelMetadata", version="1", min_parser_version=_PARSER_VERSION)
 
 
@@ -205,7 +205,7 @@ def _say(
             files |= dict.fromkeys(_label_files(table))
             _describe_scores(table, manifest, graph.outputs[i])
         elif table.content is None:
-            table.content = _new_content("FeatureProperties")
+            table.content = _content_of("FeatureProperties")
     if place is not None:
         files[LABELS_FILE] = _label_lines(manifest.labels)
     elif MANIFEST in graph.metadata:
@@ -283,7 +283,7 @@ def _content(tensor: Table, kind: str) -> Table | None:
     return content if isinstance(content, Table) and content.table_kind == kind else None
 
 
-def _new_content(kind: str, **fields: Any) -> Table:
+def _content_of(kind: str, **fields: Any) -> Table:
     return Table("Content", content_properties=Table(kind, **fields))
 
 
@@ -362,21 +362,21 @@ def _describe_input(table: Table, tensor: TensorView, manifest: Manifest) -> Non
         channels = tensor.shape[-1]
         gray = image.color == "gray" or channels == 1
         space = COLOR_SPACES.get("gray" if gray else image.color, 0)
-        table.content = _new_content("ImageProperties", color_space=space)
+        table.content = _content_of("ImageProperties", color_space=space)
         options = Table("NormalizationOptions", mean=list(image.mean), std=list(image.std))
         table.process_units = [*_other_units(table), Table("ProcessUnit", options=options)]
         low, high = image.input_range
         table.stats = Table("Stats", min=[low], max=[high])
     elif sound and "sample_rate_hz" in sound and len(tensor.shape) <= 2:
         rate = int(sound["sample_rate_hz"])
-        table.content = _new_content("AudioProperties", sample_rate=rate, channels=1)
+        table.content = _content_of("AudioProperties", sample_rate=rate, channels=1)
     elif table.content is None:
-        table.content = _new_content("FeatureProperties")
+        table.content = _content_of("FeatureProperties")
 
 
 def _describe_scores(table: Table, manifest: Manifest, tensor: TensorView) -> None:
     """Say that an output holds one score a label."""
-    table.content = _new_content("FeatureProperties")
+    table.content = _content_of("FeatureProperties")
     roles = {each.name: each.role for each in manifest.outputs}
     if roles.get(tensor.name, "probabilities") == "probabilities":
         table.stats = Table("Stats", min=[0.0], max=[1.0])

@@ -56,7 +56,7 @@ def test_codes_above_127_are_effective(model: Table) -> None:
     assert view(model).ops[1].op == "GELU"
 
 
-def test_codes_of_old_files_are_effective(model: Table) -> None:
+def test_codes_that_stand_only_in_the_deprecated_field_are_effective(model: Table) -> None:
     model.operator_codes[1].builtin_code = 0
     assert view(model).ops[1].op == "CONV_2D"
 
