@@ -119,7 +119,7 @@ class Turned(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         chosen = self._order[index * self._batch : (index + 1) * self._batch]
-        x = np.rot90(self._x[chosen], self._rng.integers(4), axes=(1, 2))
+        x = np.rot90(self._x[chosen], int(self._rng.integers(4)), axes=(1, 2))
         return np.ascontiguousarray(x[:, ::-1] if self._rng.integers(2) else x), self._y[chosen]
 
     def on_epoch_end(self) -> None:
