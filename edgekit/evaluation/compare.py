@@ -21,7 +21,7 @@ from edgekit.evaluation.subject import (
     open_data_with_classes_if_any,
     open_subject,
 )
-from edgekit.manifest import Overrides
+from edgekit.manifest import Overrides, Preprocessing
 from edgekit.progress import track
 from edgekit.records import from_json
 
@@ -81,7 +81,8 @@ def compare(
 ) -> Comparison:
     """Feed two models the same data and say how far they agree.
 
-    Each model gets the samples prepared as it says itself.
+    Each model gets the samples prepared as it says itself; one that does not say it gets
+    what the other gets.
 
     Args:
         a: A .tflite or a Keras file.
@@ -202,7 +203,7 @@ class Pair:
 
 def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None, bool]:
     """Open the data once, or twice if the models want them prepared differently."""
-    mine, theirs = (each.preprocessing(wishes) for each in (pair.a, pair.b))
+    mine, theirs = _preprocessings(pair, wishes)
     if not wishes.labels:
         wishes = replace(wishes, labels=pair.a.labels or pair.b.labels)
     first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine)
@@ -214,6 +215,20 @@ def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None
         msg = f"The models find {len(first)} and {len(second)} samples in {wishes.path}."
         raise UsageError(msg)
     return first, second, labelled
+
+
+def _preprocessings(
+    pair: Pair, wishes: DataRequest
+) -> tuple[Preprocessing | None, Preprocessing | None]:
+    """Return how pictures are prepared for each; one that does not say it follows the other."""
+    known = {each.says_preprocessing for each in (pair.a, pair.b)}
+    if known == {True, False}:
+        said = (pair.a if pair.a.says_preprocessing else pair.b).preprocessing(wishes)
+        return said, said
+    if pair.a.says_preprocessing or pair.a.shapes != pair.b.shapes:
+        return pair.a.preprocessing(wishes), pair.b.preprocessing(wishes)
+    assumed = pair.b.preprocessing(wishes)  # of a quantized model the range is known
+    return assumed, assumed
 
 
 def _judges(pair: Pair, dataset: Dataset, wishes: DataRequest) -> list[Accuracy]:

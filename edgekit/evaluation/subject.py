@@ -71,6 +71,11 @@ class Subject:
         found = self.manifest.labels if self.manifest else ()
         return found if len(found) == self.classes else ()
 
+    @property
+    def says_preprocessing(self) -> bool:
+        """Whether the file says itself how pictures are prepared."""
+        return self.manifest is not None and self.manifest.preprocessing is not None
+
     def preprocessing(self, request: DataRequest) -> Preprocessing | None:
         """Return how pictures are prepared for this model, saying what is assumed."""
         return request.preprocessing or resolve(

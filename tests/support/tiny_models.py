@@ -1,6 +1,8 @@
 """Very small models and pictures, made on the spot: no data folder, no TensorFlow."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +82,17 @@ def dense(
             zip(names, shapes, types, buffers, strict=True)
         )
     ]
-    return _packed(tensors, values)
+    return _packed(tensors, values, "FULLY_CONNECTED", 3)
+
+
+def elementwise(op: str, shape: tuple[int, ...], constant: float) -> bytes:
+    """Pack a float model of one operator, e.g. MUL, with a constant on its right."""
+    kind = enum_values("TensorType")["FLOAT32"]
+    tensors = [
+        Table("Tensor", name=name, shape=np.array(sizes, np.int32), type=kind, buffer=buffer)
+        for name, sizes, buffer in [("image", shape, 0), ("by", (1,), 1), ("scaled", shape, 0)]
+    ]
+    return _packed(tensors, [np.array([constant], np.float32)], op, 2)
 
 
 def _steps(scale: float, zero_point: int) -> Table:
@@ -91,20 +103,28 @@ def _steps(scale: float, zero_point: int) -> Table:
     )
 
 
-def _packed(tensors: list[Table], values: list[NDArray[np.generic]]) -> bytes:
-    code = enum_values("BuiltinOperator")["FULLY_CONNECTED"]
+def _packed(
+    tensors: list[Table], values: Sequence[NDArray[Any]], op: str, inputs: int
+) -> bytes:
+    """Pack one operator that reads the first tensors and writes the last."""
+    code = enum_values("BuiltinOperator")[op]
+    options = {"FULLY_CONNECTED": "FullyConnectedOptions", "MUL": "MulOptions"}
+    version = 4 if op == "FULLY_CONNECTED" else 1
+    known = Table(
+        "OperatorCode", builtin_code=code, deprecated_builtin_code=code, version=version
+    )
     operator = Table(
         "Operator",
         opcode_index=0,
-        inputs=np.array([0, 1, 2], np.int32),
-        outputs=np.array([3], np.int32),
-        builtin_options=Table("FullyConnectedOptions"),
+        inputs=np.arange(inputs, dtype=np.int32),
+        outputs=np.array([inputs], np.int32),
+        builtin_options=Table(options[op]) if op in options else None,
     )
     graph = Table(
         "SubGraph",
         tensors=tensors,
         inputs=np.array([0], np.int32),
-        outputs=np.array([3], np.int32),
+        outputs=np.array([inputs], np.int32),
         operators=[operator],
     )
     data = [np.frombuffer(np.ascontiguousarray(each).tobytes(), np.uint8) for each in values]
@@ -112,7 +132,9 @@ def _packed(tensors: list[Table], values: list[NDArray[np.generic]]) -> bytes:
         "Model",
         version=3,
         operator_codes=[
-            Table("OperatorCode", builtin_code=code, deprecated_builtin_code=code, version=4)
+            Table(
+                "OperatorCode", builtin_code=code, deprecated_builtin_code=code, version=version
+            )
         ],
         subgraphs=[graph],
         buffers=[Table("Buffer"), *(Table("Buffer", data=each) for each in data)],

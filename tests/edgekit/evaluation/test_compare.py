@@ -72,3 +72,17 @@ def test_models_of_other_shapes_are_refused(tmp_path: Path, arrays: Path) -> Non
     (tmp_path / "b.tflite").write_bytes(tiny.dense(np.ones((3, 12), np.float32), (1, 2, 2, 3)))
     with pytest.raises(UsageError, match=r"inputs are \(1, 4, 4, 3\) and \(1, 2, 2, 3\)"):
         compare(a, tmp_path / "b.tflite", arrays)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_model_that_does_not_say_it_gets_pictures_as_the_other_one(
+    tmp_path: Path, swap: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("cv2")
+    says = Manifest(preprocessing=Preprocessing(color="bgr"))
+    one = tiny.write_colors(tmp_path / "says.tflite", manifest=says)
+    other = tiny.write_colors(tmp_path / "silent.tflite")
+    photos = tiny.write_pictures(tmp_path / "photos")
+    found = compare(other, one, photos) if swap else compare(one, other, photos)
+    assert (found.agreement, found.max_abs_diff) == (1.0, 0.0)
+    assert "Assumed" not in caplog.text
