@@ -60,7 +60,7 @@ class Quantizer:
             InputError: A value is NaN, which no integer can stand for.
         """
         work = self._real
-        real.clip(self._low, self._high, out=work)
+        real.astype(self._exact, copy=False).clip(self._low, self._high, out=work)
         if work.size and np.isnan(work.max()):
             msg = "The input holds NaN, which a quantized model has no value for."
             raise InputError(msg)

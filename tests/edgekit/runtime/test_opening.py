@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.artifact import write_manifest
 from edgekit.errors import (
     CrashError,
     DeviceError,
@@ -25,6 +26,7 @@ from edgekit.errors import (
     UsageError,
 )
 from edgekit.flatbuffer import Table
+from edgekit.manifest import Manifest
 from edgekit.runtime import BACKENDS, DELEGATES, backends, delegates, load, problems
 from edgekit.runtime.backends import Backend
 
@@ -52,6 +54,14 @@ def test_a_model_says_what_runs_it(relu: Path) -> None:
     )
     assert model.runtime.startswith(f"{model.backend} ")
     assert model.manifest is None
+
+
+def test_a_model_says_what_it_carries(relu: Path) -> None:
+    manifest = Manifest(name="corners", labels=("a", "b"), task="classify")
+    relu.write_bytes(write_manifest(relu.read_bytes(), manifest))
+    found = load(relu, probe=False).manifest
+    assert found is not None
+    assert (found.name, found.labels, found.task) == ("corners", ("a", "b"), "classify")
 
 
 def _opens(opener: Any) -> bool:
