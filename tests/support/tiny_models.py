@@ -131,11 +131,7 @@ def _packed(
     model = Table(
         "Model",
         version=3,
-        operator_codes=[
-            Table(
-                "OperatorCode", builtin_code=code, deprecated_builtin_code=code, version=version
-            )
-        ],
+        operator_codes=[known],
         subgraphs=[graph],
         buffers=[Table("Buffer"), *(Table("Buffer", data=each) for each in data)],
     )
