@@ -10,7 +10,8 @@ from edgekit.cli.common import Document, command
 from edgekit.manifest import Overrides
 
 
-def _show(found: Document) -> None:
+def show(found: Document) -> None:
+    """Show the metric, and that of each class."""
     tables.facts(
         [
             ("model", Path(found["model"]).name),
@@ -29,7 +30,7 @@ def _show(found: Document) -> None:
         tables.table([what, found["metric"]], rows, numbers=[found["metric"]])
 
 
-@command(_show)
+@command(show)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @options.labels

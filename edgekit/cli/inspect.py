@@ -11,7 +11,8 @@ from edgekit.cli.common import Document, command
 _MANY = 40  # operators that are listed one by one
 
 
-def _show(found: Document) -> None:
+def show(found: Document) -> None:
+    """Show what is in the file, and where it runs."""
     integer = "yes" if found["fully_integer"] else f"no, {len(found['float_islands'])} in float"
     where = ", ".join(f"{count} {name}" for name, count in found["summary"].items() if count)
     manifest = found["manifest"] or {}
@@ -101,7 +102,7 @@ def _alike(op: Document) -> tuple[str, str]:
     return op["placement"], op["reason"]
 
 
-@command(_show)
+@command(show)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", help="Say where each operator runs on this target.")
 def inspect(model: Path, *, target: str | None) -> object:

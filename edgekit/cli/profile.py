@@ -10,7 +10,8 @@ from edgekit.cli.common import Document, command
 _COLUMNS = ("min", "p5", "median", "p95", "p99", "max")
 
 
-def _show(found: Document) -> None:
+def show(found: Document) -> None:
+    """Show the latencies, and how each was measured."""
     profiles = found.get("profiles", [found])
     heads = ["model", *_COLUMNS]
     rows = [
@@ -53,7 +54,7 @@ def _start(found: Document) -> tuple[float, float]:
     return found["load_ms"], found["first_ms"]
 
 
-@command(_show)
+@command(show)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path())
 @click.option("--runs", type=click.IntRange(min=1), help="Timed runs; default as needed.")
 @click.option(
