@@ -12,7 +12,7 @@ from edgekit.report.documents import (
     text,
     texts,
 )
-from edgekit.report.html import Markup, bar, join, section, table, tag
+from edgekit.report.markup import Markup, bar, join, section, table, tag
 
 NONE = "–"  # noqa: RUF001 (a dash in a table)
 NOTHING = Markup("")

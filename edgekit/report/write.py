@@ -9,7 +9,7 @@ from edgekit.files import atomic_write
 from edgekit.measure import library_versions
 from edgekit.report import sections
 from edgekit.report.documents import gather
-from edgekit.report.html import join, page, tag
+from edgekit.report.markup import join, page, tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

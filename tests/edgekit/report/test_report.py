@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgekit.errors import RecordError, UsageError
 from edgekit.report import write_report
-from edgekit.report.html import tag
+from edgekit.report.markup import tag
 
 EVIL = "<script>alert(1)<b>\"'&amp;"
 VOID = {"meta"}
