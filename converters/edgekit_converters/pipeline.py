@@ -234,7 +234,8 @@ def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draf
     Raises:
         TargetError: The target cannot take it.
     """
-    content = finish(Path(converted.files[plan.scheme]).read_bytes(), plan.io)
+    raw = Path(converted.files[plan.scheme]).read_bytes()
+    content = finish(raw, plan.io, converted.preprocessing)
     graph = Graph(content)
     refuse_misfit(graph, plan.target)
     manifest = _manifest(plan, converted, recipe, graph)

@@ -233,8 +233,7 @@ class _Work:
         if wishes.calibrate is None:
             return None
         dataset = self._open(wishes.calibrate, source, preprocessing, labelled=False)
-        order = [spec.name for spec in source.inputs]
-        return Feed(dataset.subset(wishes.samples, wishes.seed), order)
+        return Feed(dataset.subset(wishes.samples, wishes.seed))
 
     def _calibration(self, feed: Feed | None) -> Calibration | None:
         wishes = self._wishes

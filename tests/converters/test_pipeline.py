@@ -73,13 +73,13 @@ def test_an_artifact_describes_itself(made: tuple[Conversion, Path]) -> None:
     assert [each.role for each in manifest.outputs] == ["probabilities"]
 
 
-def test_all_targets_compute_the_same_integers(
+def test_all_targets_compute_the_same_within_two_steps(
     made: tuple[Conversion, Path], spots: Path
 ) -> None:
     x = np.load(spots)["x"][:8] / np.float32(255)
-    found = [load(Path(each.path))(x) for each in made[0].artifacts]
+    found = [np.asarray(load(Path(each.path))(x)) for each in made[0].artifacts]
     for other in found[1:]:
-        np.testing.assert_array_equal(found[0], other)
+        np.testing.assert_allclose(found[0], other, atol=2 / 256)
 
 
 def test_the_recipe_it_wrote_repeats_the_run_bit_for_bit(
@@ -128,6 +128,23 @@ def test_every_other_scheme_gives_a_file_close_to_float(
     assert found.agreement is not None
     assert found.agreement >= 0.98
     assert min(found.sqnr_db.values()) > 25
+
+
+def test_each_of_several_inputs_gets_its_own_range(tmp_path: Path) -> None:
+    import keras
+
+    ends = [keras.Input((4,), name="image"), keras.Input((4,), name="extra")]
+    layers = [keras.layers.Dense(2)(each) for each in ends]
+    keras.Model(ends, keras.layers.Add()(layers)).save(tmp_path / "two.keras")
+    rng = np.random.default_rng(0)
+    image, extra = rng.uniform(0, 1, (60, 4)), rng.uniform(0, 100, (60, 4))
+    data = tmp_path / "two.npz"
+    np.savez(data, image=image.astype(np.float32), extra=extra.astype(np.float32))
+    recipe = Recipe(model=str(tmp_path / "two.keras"), calibrate=str(data), io="int8")
+    found = quantize(recipe, tmp_path / "two.tflite")
+    scales = {each.name: each.scale for each in load(tmp_path / "two.tflite").inputs}
+    assert scales == pytest.approx({"image": 1 / 255, "extra": 100 / 255}, rel=0.05)
+    assert min(found.sqnr_db.values()) > 30
 
 
 def test_int8_without_calibration_data_is_refused_at_once(tmp_path: Path) -> None:

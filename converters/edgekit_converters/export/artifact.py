@@ -5,19 +5,26 @@ import gzip
 from edgekit.flatbuffer.graph import Graph
 from edgekit.flatbuffer.io_types import IoType, with_io
 from edgekit.flatbuffer.names import with_short_names
-from edgekit.manifest import Manifest, Output
+from edgekit.manifest import Manifest, Output, Preprocessing
 
 _ROLES = {"SOFTMAX": "probabilities", "LOGISTIC": "probabilities"}
 _PASSING = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
 
 
-def finish(converted: bytes, io: IoType) -> bytes:
+def finish(converted: bytes, io: IoType, preprocessing: Preprocessing | None) -> bytes:
     """Give a converted model, whose inputs and outputs are float32, the form of a target.
+
+    Args:
+        converted: The model.
+        io: Type of its inputs and outputs.
+        preprocessing: How pictures are prepared; a uint8 input takes their raw pixels.
 
     Raises:
         InputError: The model's inputs or outputs cannot have that type.
     """
-    return with_short_names(converted if io == "float32" else with_io(converted, io))
+    if io != "float32":
+        converted = with_io(converted, io, pixels=preprocessing if io == "uint8" else None)
+    return with_short_names(converted)
 
 
 def roles(graph: Graph, source: Manifest | None) -> tuple[Output, ...]:

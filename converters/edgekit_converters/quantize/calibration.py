@@ -1,9 +1,11 @@
 """The samples that ranges come from: chosen, watched while they are fed, and named."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit import progress
 from edgekit.data import Dataset, Digest, Sample
@@ -20,12 +22,10 @@ class Feed:
 
     Args:
         dataset: The samples, already chosen.
-        order: Names of the inputs in the order of the model.
     """
 
-    def __init__(self, dataset: Dataset, order: Sequence[str]) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self._order = tuple(order)
         self._digest = Digest()
         self._statistics = Statistics()
 
@@ -44,10 +44,10 @@ class Feed:
                 self._statistics.add(sample)
             yield sample
 
-    def batches(self) -> Iterator[list[np.ndarray]]:
-        """Read the samples as one array an input, in the model's order, with a batch of 1."""
+    def batches(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Read the samples as one array an input, by name, with a batch of 1."""
         for sample in self.samples():
-            yield [sample.inputs[name][np.newaxis] for name in self._order]
+            yield {name: values[np.newaxis] for name, values in sample.inputs.items()}
 
     def findings(
         self, preprocessing: Preprocessing | None, *, normalizes_itself: bool

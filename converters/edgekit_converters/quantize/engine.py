@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import SourceError
 from edgekit.guarded import if_it_dies
 from edgekit_converters.sources.libraries import failures
 
-Samples = Callable[[], Iterable[list[np.ndarray]]]
+Samples = Callable[[], Iterable[dict[str, NDArray[Any]]]]
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +34,9 @@ def convert_keras(
     Args:
         model: The model; inputs have no open dimension.
         scheme: `int8`, `int16x8`, `dynamic`, `float16` or `float32`.
-        samples: Makes an iterator over calibration samples, each one array per input in
-            the model's order, with the batch dimension 1; None where nothing is calibrated.
+        samples: Makes an iterator over calibration samples, each one array per input by
+            name, with the batch dimension 1; None where nothing is calibrated. By name,
+            because the converter reorders inputs.
         per_tensor: One scale a weight tensor instead of one a channel.
 
     Returns:
