@@ -91,6 +91,30 @@ def test_integer_files_can_be_given_integer_inputs_and_outputs(
     assert np.allclose(outputs(changed, fresh), outputs(made, fresh), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:tensorflow.*")
+def test_int8_is_as_good_as_what_the_converter_makes_of_the_same_samples(
+    tmp_path: Path,
+) -> None:
+    import tensorflow as tf
+
+    function = tf.function(net).get_concrete_function(tf.TensorSpec(IMAGE, name="x0"))
+    source, made, theirs = (tmp_path / f"{name}.tflite" for name in ("float", "ours", "theirs"))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    source.write_bytes(converter.convert())
+    data, fresh = samples(30), samples(20, seed=1)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([each["x0"]] for each in data)
+    theirs.write_bytes(converter.convert())
+    quantize_tflite(source, made, scheme="int8", samples=data)
+    exact = outputs(source, fresh)
+    ours_db, theirs_db = (sqnr_db(exact, outputs(each, fresh)) for each in (made, theirs))
+    assert ours_db > theirs_db - 1.5
+    first = [
+        graph.main.tensors[graph.ops[0].outputs[0]] for graph in map(Graph, (made, theirs))
+    ]
+    assert first[0].scale == pytest.approx(first[1].scale)
+
+
 def test_weights_have_one_scale_a_channel(float_file: Any, tmp_path: Path) -> None:
     made = tmp_path / "made.tflite"
     quantize_tflite(float_file(net, IMAGE), made, scheme="int8", samples=samples(5))
