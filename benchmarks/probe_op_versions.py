@@ -138,7 +138,7 @@ def _knows_custom(name: str, folder: str, python: str) -> bool:
         return True
 
 
-def _call(function: str, python: str, **arguments: object) -> Any:
+def _call(function: str, python: str, **arguments: Any) -> Any:
     return guard.call(
         f"probe_op_versions:{function}", doing="probing", python=python, **arguments
     )
