@@ -11,6 +11,7 @@ Prints one table of `edgekit/placement/op_versions.toml`.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("table", help="name of the table, e.g. litert-2.3")
     parser.add_argument("--python", default=sys.executable, help="Python with the runtime")
     options = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent)  # for the children
     title, ops, custom = probe(options.python)
     print(f'["{options.table}"]\ntitle = "{title}"\ncomplete = true')
     print('evidence = "measured by benchmarks/probe_op_versions.py"')
