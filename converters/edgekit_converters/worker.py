@@ -121,6 +121,7 @@ class _Work:
         self._float_file = folder / "float.tflite"
         self._probe_file = folder / "probe.npz"
         self._folder = folder
+        self._notes: list[str] = []
 
     def all(self, schemes: Sequence[str]) -> Converted:
         """Do every step."""
@@ -150,7 +151,11 @@ class _Work:
             probe_file=str(self._probe_file),
             import_difference=difference,
             pruning=pruning,
-            warnings=(*source.notes, *_suspicions(feed, source, preprocessing)),
+            warnings=(
+                *source.notes,
+                *self._notes,
+                *_suspicions(feed, source, preprocessing),
+            ),
             versions=measure.library_versions(_LIBRARIES),
             seconds=self._watch.seconds,
             peak_memory_mb=measure.peak_rss_mb(),
@@ -253,7 +258,8 @@ class _Work:
                 from edgekit_converters.quantize.second_engine import quantize_tflite
 
                 inputs = (each.inputs for each in feed.samples()) if feed else None
-                quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
+                made = quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
+                self._notes.extend(made.notes)
         return path
 
 
