@@ -24,6 +24,8 @@ def refuse_code(path: Path, config: Any, known: Iterable[str], *, trust: bool) -
     2. A Lambda layer that names a function needs that function among `known`, or `trust`.
     3. A class or function of a module outside Keras must be among `known`.
 
+    What was only needed for training (`compile_config`) is never built, so never refused.
+
     Args:
         path: The file, for messages.
         config: The architecture.
@@ -34,7 +36,7 @@ def refuse_code(path: Path, config: Any, known: Iterable[str], *, trust: bool) -
         SourceError: It does.
     """
     names = set(known)
-    for item in tables(config):
+    for item in tables(_architecture(config)):
         if _has_bytecode(item) and not trust:
             raise _untrusted(path, "a Lambda layer with Python bytecode, which runs on loading")
         if function := _named_lambda(item):
@@ -127,14 +129,15 @@ def _untrusted(path: Path, what: str) -> SourceError:
     )
 
 
-def unknown_layers(config: Any, known: Iterable[str]) -> list[str]:
-    """Return the classes of layers in an architecture that nobody defines, sorted."""
+def unknown_names(config: Any, known: Iterable[str]) -> list[str]:
+    """Return the layers and activations in an architecture that nobody defines, sorted."""
     names = set(known) | _INNER_CLASSES
     found = {_class_name(config)}
-    for item in tables(config):
+    for item in tables(_architecture(config)):
         inner = item.get("layers")
         candidates = [*(inner if isinstance(inner, list) else []), *map(item.get, _WRAPPED)]
         found |= {_class_name(each) for each in candidates}
+        found |= {_function_name(value) for key, value in item.items() if key in _FUNCTIONS}
     return sorted(name for name in found if name and name not in names)
 
 
@@ -143,6 +146,21 @@ def _class_name(layer: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
+def _function_name(value: Any) -> str:
+    """Return the name of an activation, in the words of either Keras."""
+    if isinstance(value, dict) and value.get("class_name") == "function":
+        value = value.get("config")
+    return value if isinstance(value, str) else ""
+
+
+def _architecture(config: Any) -> Any:
+    """Return a configuration without what was only needed for training."""
+    if not isinstance(config, dict):
+        return config
+    return {key: value for key, value in config.items() if key != "compile_config"}
+
+
+_FUNCTIONS = ("activation", "recurrent_activation")
 _WRAPPED = ("layer", "backward_layer", "cell")  # where a layer holds another
 
 # Classes that stand in architectures though `keras.layers` has no such name.

@@ -98,6 +98,11 @@ def flat(item: Any) -> list[Any]:
     return [item]
 
 
+def single(items: list[Any]) -> Any:
+    """Return the only item, or the list where there are several."""
+    return items[0] if len(items) == 1 else items
+
+
 def _nodes(model: Any) -> dict[int, list[Any]] | None:
     """Return the nodes of a graph model by depth, or None if it is none.
 

@@ -31,4 +31,4 @@ def structured(model: Any, values: list[Any]) -> Any:
     form = getattr(model, "input", None)
     if isinstance(form, dict):
         return dict(zip(sorted(form), values, strict=True))
-    return values[0] if len(values) == 1 else values
+    return values if isinstance(form, list | tuple) else graph.single(values)

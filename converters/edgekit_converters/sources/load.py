@@ -152,7 +152,10 @@ class _Loader:
     def _without_tf_keras(self, modern: Any) -> Source:
         """Use what Keras 3 made of the file, or a plain SavedModel, or give up."""
         if modern is not None:
-            return self._source("keras", modern, "keras")
+            note = (
+                "tf_keras cannot read this file, so what Keras 3 read was not compared with it."
+            )
+            return self._source("keras", modern, "keras", notes=(note,))
         if self._file.format == "saved_model":
             model = self._attempt(
                 "TensorFlow", lambda: saved_model.open_folder(self._file.path)
@@ -166,8 +169,14 @@ class _Loader:
     def _hopeless(self) -> SourceError:
         """Say why nothing could load the file."""
         path, config = self._file.path, self._file.config
-        known = self._custom.names | set(dir(keras().layers)) | set(dir(tf_keras().layers))
-        if unknown := gate.unknown_layers(config, known):
+        known = self._custom.names.union(
+            *(
+                dir(part)
+                for lib in (keras(), tf_keras())
+                for part in (lib.layers, lib.activations)
+            )
+        )
+        if unknown := gate.unknown_names(config, known):
             return gate.unknown_class(path, unknown)
         first = [f"  {line.splitlines()[0][:300]}" for line in self._attempts]
         wrote = (

@@ -103,7 +103,9 @@ class _Rebuilder:
         self._names = outer
         for old, fresh in calls:
             _set_weights(old, fresh)
-        return library.Model(inputs, outputs, name=_clean(model.name))
+        return library.Model(
+            graph.single(inputs), graph.single(outputs), name=_clean(model.name)
+        )
 
     def layer(self, layer: Any) -> Any:
         """Rebuild a layer, or return what it became before."""
@@ -119,7 +121,7 @@ class _Rebuilder:
         if cls is None:
             msg = f"{kind} '{layer.name}' has no counterpart in Keras 3"
             raise CannotRebuildError(msg)
-        config = _config(layer, cls, own=kind in self._custom)
+        config = _config(layer, cls, self._custom)
         config |= self._inner(kind, layer)
         config["name"] = self._name(config.get("name") or layer.name)
         return cls(**config)
@@ -150,17 +152,18 @@ class _Rebuilder:
         return name
 
 
-def _config(layer: Any, cls: Any, *, own: bool) -> dict[str, Any]:
+def _config(layer: Any, cls: Any, custom: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the constructor of a Keras 3 layer takes, from the tf_keras layer."""
     kind = type(layer).__name__
     found = layer.get_config()
     renamed = RENAMED.get(kind, {})
     accepted = _COMMON | set(inspect.signature(cls.__init__).parameters)
+    own = kind in custom
     config = {}
     for key, value in found.items():
         name = renamed.get(key, key)
         if own or (name in accepted and not _left_out(key)):
-            config[name] = _value(name, value, layer)
+            config[name] = _value(name, value, layer, custom)
         elif not _harmless(key, value):
             msg = f"{kind} '{layer.name}' has {key}={value!r}, which Keras 3 does not know"
             raise CannotRebuildError(msg)
@@ -180,14 +183,14 @@ def _harmless(key: str, value: Any) -> bool:
     return key in WITHOUT_EFFECT_AT and value in WITHOUT_EFFECT_AT[key]
 
 
-def _value(key: str, value: Any, layer: Any) -> Any:
+def _value(key: str, value: Any, layer: Any, custom: Mapping[str, Any]) -> Any:
     """Translate one setting."""
     if key == "dtype":
         return layer.dtype_policy.name if hasattr(layer, "dtype_policy") else layer.dtype
     if key == "axis" and type(layer).__name__.endswith("BatchNormalization"):
         return _axis(value, layer)
     if key.endswith("activation") and value is not None:
-        return _activation(value)
+        return _activation(value, custom)
     if key.endswith("_regularizer"):
         return _regularizer(value)
     if isinstance(value, tuple | list) or type(value).__name__ == "ListWrapper":
@@ -204,14 +207,14 @@ def _axis(value: Any, layer: Any) -> int:
     return int(axes[0])
 
 
-def _activation(value: Any) -> Any:
-    """Translate the name of an activation, or a layer used as one."""
+def _activation(value: Any, custom: Mapping[str, Any]) -> Any:
+    """Translate the name of an activation; the user's own become functions."""
     if isinstance(value, dict):
         value = value.get("config") if value.get("class_name") == "function" else value
     if not isinstance(value, str):
         msg = f"the activation {value!r} is no name"
         raise CannotRebuildError(msg)
-    return _FUNCTIONS.get(value, value)
+    return custom.get(value, _FUNCTIONS.get(value, value))
 
 
 # Activations of TensorFlow that files name, in the words of Keras 3.

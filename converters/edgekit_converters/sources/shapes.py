@@ -74,15 +74,11 @@ def again(model: Any, library: Any, inputs: list[Any]) -> Any:
     graph; the shapes are worked out afresh.
     """
     if not graph.is_graph(model):
-        result = model(inputs[0] if len(inputs) == 1 else inputs)
+        result = model(graph.single(inputs))
         return library.Model(inputs, result, name=model.name)
     _name_apart(model)
     outputs = graph.run(model, inputs, lambda layer, args, kw: layer(*args, **kw), inline=True)
-    return library.Model(_single(inputs), _single(outputs), name=model.name)
-
-
-def _single(items: list[Any]) -> Any:
-    return items[0] if len(items) == 1 else items
+    return library.Model(graph.single(inputs), graph.single(outputs), name=model.name)
 
 
 def _name_apart(model: Any) -> None:
@@ -140,7 +136,7 @@ def _called(model: Any, library: Any, input_shape: Sequence[int] | None, path: P
         )
         for place, spec in enumerate(specs)
     ]
-    return library.Model(inputs, model(_single(inputs)), name=model.name)
+    return library.Model(inputs, model(graph.single(inputs)), name=model.name)
 
 
 def _saved_specs(model: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edgekit.errors import SourceError
-from edgekit_converters.sources.gate import refuse_code, refuse_saved_code, unknown_layers
+from edgekit_converters.sources.gate import refuse_code, refuse_saved_code, unknown_names
 
 MODEL = Path("model.h5")
 
@@ -81,10 +81,25 @@ def test_a_saved_model_with_bytecode_is_refused(tmp_path: Path) -> None:
     refuse_saved_code(tmp_path, trust=True)
 
 
-def test_unknown_layers_are_named_once_and_sorted() -> None:
-    layers = [{"class_name": name} for name in ("Zoom", "Dense", "Blur", "Zoom")]
+def test_what_only_training_needs_is_not_refused() -> None:
+    optimizer = {"module": "tensorflow_addons.optimizers", "class_name": "AdamW", "config": {}}
+    refuse_code(MODEL, {"compile_config": {"optimizer": optimizer}}, [], trust=False)
+
+
+def test_unknown_names_are_said_once_and_sorted() -> None:
+    layers: list[dict[str, Any]] = [
+        {"class_name": name} for name in ("Zoom", "Dense", "Blur", "Zoom")
+    ]
+    layers += [
+        {"class_name": "Dense", "config": {"activation": "relu"}},
+        {"class_name": "Dense", "config": {"activation": "wave"}},
+        {
+            "class_name": "Dense",
+            "config": {"activation": {"class_name": "function", "config": "bend"}},
+        },
+    ]
     config = {"class_name": "Functional", "config": {"layers": layers}}
-    assert unknown_layers(config, ["Dense"]) == ["Blur", "Zoom"]
+    assert unknown_names(config, ["Dense", "relu"]) == ["Blur", "Zoom", "bend", "wave"]
 
 
 def test_a_deep_architecture_is_walked_without_recursion() -> None:

@@ -1,6 +1,7 @@
 """Refusals of load_source, what each option accepts, and sources that are no Keras 2 files."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from edgekit.artifact import write_keras_manifest
 from edgekit.errors import SourceError
 from edgekit.manifest import Manifest
 from edgekit_converters.sources import check_import, fix_batch, load_source, write_float
+from edgekit_converters.sources.invoke import predict
 
 pytestmark = pytest.mark.tf
 tf = pytest.importorskip("tensorflow")
@@ -76,6 +78,51 @@ def test_a_lambda_needs_trust(tmp_path: Path) -> None:
         load_source(path)
     source = load_source(path, trust=True)
     np.testing.assert_allclose(source.model(np.ones((1, 4), "float32")), 3 * np.ones((1, 4)))
+
+
+def test_tf_keras_runs_no_bytecode_before_trust(tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    path = tmp_path / "model.h5"
+    given = tf_keras.Input((4,))
+    model = tf_keras.Model(given, tf_keras.layers.Lambda(lambda x: x * 2 + 1)(given))
+    with pytest.warns(UserWarning, match="HDF5"):
+        model.save(path)
+    with pytest.raises(SourceError, match="--trust"):
+        load_source(path)
+    source = load_source(path, trust=True)
+    found = predict(source.model, [np.ones((1, 4), "float32")])
+    np.testing.assert_allclose(found[0], 3 * np.ones((1, 4)))
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_an_activation_of_ones_own_is_named_then_imported(suffix: str, tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    code = tmp_path / "mine.py"
+    code.write_text("def wave(x):\n    return x * x\n")
+    space: dict[str, Any] = {"__name__": "elsewhere"}
+    exec(compile(code.read_text(), "elsewhere", "exec"), space)
+    path = tmp_path / f"model.{suffix}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = tf_keras.Input((4,))
+        tf_keras.Model(given, tf_keras.layers.Dense(3, activation=space["wave"])(given)).save(
+            path
+        )
+    with pytest.raises(SourceError, match=r"'wave'(.|\n)*--import-module"):
+        load_source(path)
+    source = load_source(path, import_modules=[code])
+    assert source.kind == "keras"
+    ones = np.ones((1, 4), "float32")
+    kernel, bias = source.model.get_weights()
+    np.testing.assert_allclose(predict(source.model, [ones])[0], (ones @ kernel + bias) ** 2)
+
+
+def test_a_picture_scaled_by_operations_of_keras_3_goes_in_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    given = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3)(given / 127.5 - 1.0)
+    keras.Model(given, keras.layers.GlobalAveragePooling2D()(x)).save(path)
+    assert load_source(path).normalizes_itself
 
 
 def test_an_open_shape_needs_a_shape(tmp_path: Path) -> None:
