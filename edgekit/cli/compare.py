@@ -9,15 +9,18 @@ from edgekit.cli import options, tables
 from edgekit.cli.common import Document, command
 from edgekit.manifest import Overrides
 
+_EQUAL_DB = 200.0  # what the metric gives for outputs without any difference
+
 
 def _show(found: Document) -> None:
-    rows = [
-        (side, Path(found[side]["model"]).name, tables.percent(found[side]["value"]))
-        for side in ("a", "b")
-    ]
-    tables.table(["", "model", "accuracy"], rows, numbers=["accuracy"])
+    names = [(side, Path(found[side]["model"]).name) for side in ("a", "b")]
+    if found["a"]["metric"] is None:
+        tables.table(["", "model"], names)
+    else:
+        rows = [(*name, tables.percent(found[name[0]]["value"])) for name in names]
+        tables.table(["", "model", "accuracy"], rows, numbers=["accuracy"])
     tables.line()
-    noise = ", ".join(f"{value:.1f} dB" for value in found["sqnr_db"].values())
+    noise = ", ".join(map(_decibel, found["sqnr_db"].values()))
     largest = found["max_abs_diff"]
     tables.facts(
         [
@@ -29,6 +32,10 @@ def _show(found: Document) -> None:
             ("signal to difference", noise),
         ]
     )
+
+
+def _decibel(value: float) -> str:
+    return "equal" if value >= _EQUAL_DB else f"{value:.1f} dB"
 
 
 @command(_show)

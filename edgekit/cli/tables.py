@@ -84,11 +84,13 @@ def metric(name: str | None, value: float | None) -> str:
 def size(count: float | None) -> str:
     """Return a number of bytes.
 
-    >>> size(98496), size(4_200_000)
-    ('98.5 kB', '4.20 MB')
+    >>> size(12), size(98496), size(4_200_000)
+    ('12 B', '98.5 kB', '4.20 MB')
     """
     if not count:
         return NONE
+    if count < 1e3:
+        return f"{count:.0f} B"
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
 
 

@@ -204,9 +204,10 @@ class Pair:
 def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None, bool]:
     """Open the data once, or twice if the models want them prepared differently."""
     mine, theirs = _preprocessings(pair, wishes)
-    if not wishes.labels:
+    insist = bool(wishes.labels)
+    if not insist:
         wishes = replace(wishes, labels=pair.a.labels or pair.b.labels)
-    first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine)
+    first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine, insist=insist)
     shapes = [list(each.shapes.values()) for each in (pair.a, pair.b)]
     if mine == theirs and shapes[0] == shapes[1]:
         return first, None, labelled

@@ -170,9 +170,19 @@ def check_labels(subject: Subject, labels: Sequence[str]) -> None:
 
 
 def open_data_with_classes_if_any(
-    subject: Subject, request: DataRequest, preprocessing: Preprocessing | None
+    subject: Subject,
+    request: DataRequest,
+    preprocessing: Preprocessing | None,
+    *,
+    insist: bool,
 ) -> tuple[Dataset, bool]:
     """Open data for a model, with classes where the data have some that the model knows.
+
+    Args:
+        subject: The model.
+        request: What is wanted.
+        preprocessing: How pictures are prepared.
+        insist: Whether data without these classes are an error, as somebody named them.
 
     Returns:
         The data, and whether their samples have classes.
@@ -184,7 +194,7 @@ def open_data_with_classes_if_any(
         try:
             found = open_data(subject, request, labelled=True, preprocessing=preprocessing)
         except DataError:
-            if request.labels:
+            if insist:
                 raise
         else:
             return found, True

@@ -74,6 +74,13 @@ def test_compare_prints_a_table_and_the_json_of_the_contract(
     assert found["a"]["value"] == found["b"]["value"] == 1.0
 
 
+def test_compare_of_data_without_classes_shows_no_accuracy(tmp_path: Path, model: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((5, 4, 4, 3), np.float32))
+    shown = call("compare", model, model, "--data", tmp_path / "x.npy").stdout
+    assert "accuracy" not in shown
+    assert "equal" in shown
+
+
 def test_run_says_the_result_in_words_and_leaves_out_what_the_task_has_not(
     model: Path, arrays: Path
 ) -> None:

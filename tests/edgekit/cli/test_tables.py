@@ -35,6 +35,7 @@ def test_a_duration_keeps_two_digits_that_mean_something(value: float) -> None:
         pytest.param(tables.percent(0.8125), "81.2 %", id="percent"),
         pytest.param(tables.percent(None), "-", id="unknown"),
         pytest.param(tables.metric("sqnr_db", 19.96), "20.0 dB", id="decibel"),
+        pytest.param(tables.size(12), "12 B", id="tiny"),
         pytest.param(tables.size(98496), "98.5 kB", id="small"),
         pytest.param(tables.size(4_200_000), "4.20 MB", id="large"),
         pytest.param(tables.size(0), "-", id="nothing"),

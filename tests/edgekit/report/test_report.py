@@ -16,7 +16,7 @@ from edgekit.report.markup import tag
 EVIL = "<script>alert(1)<b>\"'&amp;"
 VOID = {"meta"}
 
-RUN = {
+RUN: dict[str, Any] = {
     "artifacts": [
         {
             "path": f"out/{EVIL}.tflite",
@@ -165,6 +165,24 @@ def test_text_and_attributes_come_back_as_they_were(text: str, value: str) -> No
 )
 def test_what_is_missing_is_left_out(tmp_path: Path, document: Any) -> None:
     assert page(tmp_path, document).open == []
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+anything = st.recursive(
+    plain,
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
+)
+KEYS = sorted({*RUN["artifacts"][0], *PROFILE, *ESTIMATE})
+
+
+@given(run=st.dictionaries(st.sampled_from(KEYS), anything), rest=anything)
+def test_whatever_stands_in_a_run_the_page_is_whole(
+    tmp_path_factory: pytest.TempPathFactory, run: dict[str, Any], rest: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    latency = {**run, "kind": "measured", "latency_ms": rest}
+    document = {"artifacts": [run, rest], "source": rest, "warnings": rest, "calibration": rest}
+    assert page(folder, document, latency).open == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"a": 1}', "not json"])
