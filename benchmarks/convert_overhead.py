@@ -70,7 +70,7 @@ def main() -> None:
     wishes = parser.parse_args()
     from edgekit_demos.models import model_path
 
-    model = wishes.model or model_path("shapes.keras")
+    model = wishes.model or model_path("shapes")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         samples = folder / "samples.npy"

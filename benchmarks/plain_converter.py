@@ -1,6 +1,8 @@
-"""The yardstick: a plain full-integer conversion with TFLiteConverter, as the tutorials show it.
+"""The yardstick: a full-integer conversion with a plain TFLiteConverter script.
 
-Run by convert_overhead.py in a process of its own: plain_converter.py MODEL SAMPLES.npy OUT.tflite
+Run by convert_overhead.py, in a process of its own.
+
+    python benchmarks/plain_converter.py MODEL.keras SAMPLES.npy OUT.tflite
 """
 
 import sys
