@@ -140,50 +140,67 @@ def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
 
 def warnings(graph: Graph, target: Target | None) -> tuple[str, ...]:
     """Say what may be in the way of running a model, on a target if one is given."""
-    found = list(_about_shapes(graph))
+    found = [*_about_shapes(graph), *_about_islands(graph, target)]
     found += _about_custom_ops(graph, target)
-    integer = any(tensor.dtype in {"int8", "uint8"} for tensor in graph.main.tensors)
-    activations = [t for t in graph.main.tensors if not t.is_constant]
-    mixed = integer and any(not t.is_float and t.scale for t in activations)
-    if graph.float_islands and mixed:
-        names = ", ".join(sorted({_name(op) for op in graph.float_islands}))
-        found.append(
-            f"{len(graph.float_islands)} operators of this integer model compute in float: "
-            f"{names}. An Edge TPU and a microcontroller cannot run them."
-        )
     if target is not None:
         found += _about_target(graph, target)
     return tuple(found)
 
 
 def _about_shapes(graph: Graph) -> list[str]:
-    ports = [t.name for t in (*graph.inputs, *graph.outputs) if t.dynamic]
-    inner = len(graph.dynamic_tensors)
-    if not inner:
+    """Warn of open dimensions; that the batch is open is the lesser trouble."""
+    is_open = graph.dynamic_tensors
+    if not is_open:
         return []
-    where = f", {', '.join(ports)} among them" if ports else ""
-    said = (
-        f"{inner} tensors have open dimensions{where}. Accelerators refuse such models; "
-        "export it with a fixed batch of 1 and a fixed size."
-    )
+    if all(-1 not in (tensor.shape_signature or tensor.shape)[1:] for tensor in is_open):
+        said = "The batch is left open. Interpreters take 1; accelerators want it fixed."
+    else:
+        names = ", ".join(tensor.name for tensor in is_open[:3])
+        said = (
+            f"{_counted(len(is_open), 'tensor')} with open dimensions, e.g. {names}. "
+            "Accelerators refuse such models; export it with fixed sizes."
+        )
     return [said]
 
 
-def _about_custom_ops(graph: Graph, target: Target | None) -> list[str]:
-    custom = sorted({op.custom_code for op in graph.ops if op.custom_code})
-    if "edgetpu-custom-op" in custom:
-        custom.remove("edgetpu-custom-op")
-        compiled = (
-            "The file was compiled for the Edge TPU and runs only there: give --delegate "
-            "edgetpu, or inspect the file that the compiler was given."
+def _about_islands(graph: Graph, target: Target | None) -> list[str]:
+    """Warn of float operators where there should be none; a float model is no mistake."""
+    islands = graph.float_islands
+    names = ", ".join(sorted({_name(op) for op in islands}))
+    integers = any(
+        tensor.scale and not tensor.is_float and not tensor.is_constant
+        for tensor in graph.main.tensors
+    )
+    if islands and target is not None and target.delegate == "edgetpu":
+        said = (
+            f"{target.name} computes with integers only, and {len(islands)} of "
+            f"{_counted(len(graph.ops), 'operator')} compute in float: {names}. "
+            f"Quantize the model with: edgekit convert --target {target.name}"
         )
-        fits = target is not None and target.delegate == "edgetpu"
-        said = [] if fits else [compiled]
-    else:
-        said = []
-    if custom:
-        said.append(f"Custom operators need a runtime that has them: {', '.join(custom)}.")
-    return said
+        return [said]
+    if islands and integers:
+        said = f"{_counted(len(islands), 'operator')} of this integer model in float: {names}."
+        return [said]
+    return []
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _about_custom_ops(graph: Graph, target: Target | None) -> list[str]:
+    found = []
+    custom = {op.custom_code for op in graph.ops if op.custom_code}
+    compiled = "edgetpu-custom-op" in custom
+    if compiled and (target is None or target.delegate != "edgetpu"):
+        found.append(
+            "The file was compiled for the Edge TPU and runs only there: give --delegate "
+            "edgetpu, or take the file that the compiler was given."
+        )
+    rest = sorted(custom - {"edgetpu-custom-op"})
+    if rest and target is None:  # of a target it is known whether it has them
+        found.append(f"Custom operators need a runtime that has them: {', '.join(rest)}.")
+    return found
 
 
 def _about_target(graph: Graph, target: Target) -> list[str]:
@@ -195,11 +212,6 @@ def _about_target(graph: Graph, target: Target) -> list[str]:
         found.append(
             f"The weights take {constants / MIB:.1f} MiB; {target.name} has "
             f"{target.memory_mb:g} MiB for a model and its tensors."
-        )
-    if target.scheme == "int8" and not graph.fully_integer:
-        found.append(
-            f"{target.name} wants a fully integer model; {len(graph.float_islands)} operators "
-            "compute in float. Quantize it with: edgekit convert"
         )
     return found
 

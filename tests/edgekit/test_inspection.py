@@ -49,9 +49,12 @@ def test_a_target_says_where_each_operator_runs_and_why(tmp_path: Path, target: 
     assert all(op.placement and op.reason for op in found.ops)
 
 
-def test_a_float_model_is_refused_by_the_words_of_an_integer_target(tmp_path: Path) -> None:
-    found = inspect(tiny.write_colors(tmp_path / "m.tflite"), target="coral-usb")
-    assert any("fully integer" in each for each in found.warnings)
+def test_an_edge_tpu_is_warned_of_a_float_model_and_a_cpu_is_not(tmp_path: Path) -> None:
+    model = tiny.write_colors(tmp_path / "m.tflite")
+    (warning,) = inspect(model, target="coral-usb").warnings
+    assert "computes with integers only" in warning
+    assert "edgekit convert --target coral-usb" in warning
+    assert inspect(model, target="raspberry-pi-4").warnings == ()
 
 
 def test_the_document_has_every_key_of_the_contract(tmp_path: Path) -> None:
@@ -88,6 +91,27 @@ def test_a_compiled_edge_tpu_file_is_named_as_such(data_dir: Path) -> None:
     found = inspect(data_dir / name)
     assert [op.op for op in found.ops] == ["edgetpu-custom-op"]
     assert "compiled for the Edge TPU" in found.warnings[0]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name",
+    [
+        "visual_wake_words/trained_models/vww_96_int8",
+        "keyword_spotting/trained_models/kws_ref_model",
+    ],
+)
+def test_an_open_batch_is_told(data_dir: Path, name: str) -> None:
+    (warning,) = inspect(data_dir / f"models/tflite/mlperf_tiny/{name}.tflite").warnings
+    assert "batch is left open" in warning
+
+
+@pytest.mark.data
+def test_a_float_island_in_an_integer_model_is_named(data_dir: Path) -> None:
+    (path,) = (data_dir / "models/tflite").rglob("coco_ssd*.tflite")
+    found = inspect(path)
+    assert "1 operator of this integer model in float: TFLite_Detection" in found.warnings[0]
+    assert [op.op for op in found.float_islands] == ["TFLite_Detection_PostProcess"]
 
 
 @pytest.mark.data
