@@ -63,6 +63,9 @@ class ArtifactResult:
         float: Metric of the float model; None without evaluation data.
         quantized: Metric of this artifact; None without evaluation data.
         drop: `float` - `quantized`; may be negative.
+        max_drop: The highest drop that the gate lets pass, in percentage points, or None.
+        evaluation_samples: How many samples the metric is over.
+        calibration_samples: How many samples agreement and noise are over.
         agreement: Share of calibration samples where both models' top-1 coincide; None for
             outputs that are no class scores.
         sqnr_db: Signal to quantization noise of each output, on the calibration data.
@@ -81,6 +84,9 @@ class ArtifactResult:
     float: Score | None
     quantized: Score | None
     drop: Fraction | None
+    max_drop: Fraction | None
+    evaluation_samples: int
+    calibration_samples: int
     agreement: Fraction | None
     sqnr_db: dict[str, Any]
     verified_in: tuple[str, ...]
@@ -282,6 +288,9 @@ def _finish(
         float=_score(found.float_metric),
         quantized=_score(found.quantized_metric),
         drop=found.drop,
+        max_drop=recipe.max_drop,
+        evaluation_samples=found.evaluation_samples,
+        calibration_samples=found.calibration_samples,
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,
         verified_in=runtimes,

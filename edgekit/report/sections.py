@@ -84,7 +84,7 @@ def targets(found: Gathered) -> Markup:
             text(each, "target") or NONE,
             basename(text(each, "path")),
             _yes_no(each.get("fully_integer")),
-            _badge("rejected", "bad") if each.get("rejected") else _badge("accepted", "good"),
+            _gate(each),
         ]
         for each in found.artifacts
     ]
@@ -277,8 +277,18 @@ def _value(score: Document) -> str:
     return _percent(value)
 
 
+def _gate(artifact: Document) -> Markup:
+    """Say what came of the gate; artifacts of runs without one say nothing."""
+    if artifact.get("rejected"):
+        return _badge("rejected", "bad")
+    limit = number(artifact, "max_drop")
+    return tag("span", NONE) if limit is None else _badge(f"within {limit:g} points", "good")
+
+
 def _plain(document: Document, side: str, key: str) -> str:
     value = part(document, side).get(key)
+    if isinstance(value, dict):  # a summary of latencies
+        value = value.get("median")
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value or NONE)
