@@ -143,8 +143,8 @@ def test_several_inputs_and_outputs_learn_from_a_teacher(tmp_path: Path) -> None
     x = layers.Concatenate()([layers.Dense(24)(one), layers.Dense(16)(other)])
     teacher = keras.Model([one, other], [layers.Dense(4)(x), layers.Dense(2)(x)])
     rng = np.random.default_rng(1)
-    arrays = {"one": rng.normal(size=(64, 6)), "other": rng.normal(size=(64, 3))}
-    np.savez(tmp_path / "both.npz", **{k: v.astype(np.float32) for k, v in arrays.items()})
+    feed = [rng.normal(size=(64, size)).astype(np.float32) for size in (6, 3)]
+    np.savez(tmp_path / "both.npz", one=feed[0], other=feed[1])
     data = open_dataset(
         tmp_path / "both.npz",
         shapes={"one": (6,), "other": (3,)},
@@ -154,7 +154,6 @@ def test_several_inputs_and_outputs_learn_from_a_teacher(tmp_path: Path) -> None
     student = prune(teacher, "0.6").model
 
     def distance() -> float:
-        feed = [arrays["one"], arrays["other"]]
         pairs = zip(teacher(feed), student(feed), strict=True)
         return sum(float(np.abs(np.asarray(a) - np.asarray(b)).mean()) for a, b in pairs)
 
