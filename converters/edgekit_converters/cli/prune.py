@@ -42,9 +42,10 @@ def show(found: Document) -> None:
     tables.line()
     tables.line(
         f"Every tensor equals the masked original's within {found['proof_difference']:.1g}"
-        f"{', before fine-tuning' if found['epochs'] else ''}. "
-        "Sizes and latency are those of the float .tflite on this machine."
+        f"{', before fine-tuning' if found['epochs'] else ''}."
     )
+    if after["bytes"] is not None:
+        tables.line("Sizes and latency are those of the float .tflite on this machine.")
     tables.line(f"Wrote {found['path']}.")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -190,6 +191,38 @@ def mixed_order() -> Any:
     return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(c)))
 
 
+def random_graph(seed: int) -> Any:
+    """Layers in random order on random earlier tensors: a graph that nobody would draw."""
+    rng = np.random.default_rng(seed)
+    inputs = keras.Input((8, 8, 3))
+    tensors = [conv_bn(inputs, 16), conv_bn(inputs, 24)]
+
+    def some() -> Any:
+        return tensors[rng.integers(len(tensors))]
+
+    def fitted(x: Any, like: Any) -> Any:
+        return x if x.shape[-1] == like.shape[-1] else layers.Conv2D(like.shape[-1], 1)(x)
+
+    def gate(x: Any) -> Any:
+        return layers.Dense(x.shape[-1], activation="sigmoid")(layers.GlobalMaxPooling2D()(x))
+
+    steps: list[Callable[[Any], Any]] = [
+        lambda x: conv_bn(x, int(rng.choice([8, 16, 20, 32]))),
+        lambda x: layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x),  # noqa: PLW0108 (a layer of its own)
+        lambda x: layers.Add()([x, fitted(some(), x)]),
+        lambda x: layers.Average()([fitted(some(), x), x, x]),
+        lambda x: layers.Concatenate()([x, some(), x]),
+        lambda x: layers.Multiply()([x, layers.Reshape((1, 1, x.shape[-1]))(gate(x))]),
+        lambda x: layers.PReLU()(layers.MaxPooling2D(3, 1, "same")(x)),
+        lambda x: layers.LayerNormalization()(x),  # noqa: PLW0108 (as well)
+        lambda x: layers.Reshape((8, 8, x.shape[-1]))(layers.Flatten()(x)),
+    ]
+    for step in rng.choice(np.array(steps), 7):
+        tensors += [step(some())]
+    outputs = [layers.Dense(3)(layers.Flatten()(some())), layers.Conv2D(2, 1)(tensors[-1])]
+    return keras.Model(inputs, outputs)
+
+
 FAMILIES: dict[str, Callable[[], Any]] = {
     made.__name__: made
     for made in (
@@ -213,9 +246,12 @@ def build() -> Iterator[Callable[[str, int], Any]]:
 
 
 def _build(name: str, seed: int) -> Any:
-    """Build a model with random weights everywhere, BatchNorm statistics included."""
+    """Build a model with random weights everywhere, BatchNorm statistics included.
+
+    `random` is another graph for each seed.
+    """
     keras.utils.set_random_seed(seed)
-    model = FAMILIES[name]()
+    model = random_graph(seed) if name == "random" else FAMILIES[name]()
     rng = keras.random.SeedGenerator(seed)
     for variable in model.weights:
         noise = keras.random.normal(variable.shape, stddev=0.2, seed=rng)
