@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgekit.errors import EdgekitError
@@ -39,9 +39,12 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 def scratch_dir(parent: Path) -> Iterator[Path]:
     """Make a hidden working folder inside `parent` and remove it at the end.
 
+    A `parent` that it made and that stays empty goes, too.
+
     Raises:
         EdgekitError: The folder cannot be made, or the disk is full.
     """
+    was_there = parent.exists()
     with told(f"write into {parent}"):
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=".edgekit-"))
@@ -49,6 +52,9 @@ def scratch_dir(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if not was_there:
+            with suppress(OSError):  # it holds results
+                parent.rmdir()
 
 
 @contextmanager

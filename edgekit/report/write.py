@@ -1,5 +1,6 @@
 """Write the page: sections, each made from the documents that have something for it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def write_report(run_json_paths: Sequence[Path], out_path: Path) -> Report:
     if not run_json_paths:
         msg = "A report needs at least one run.json."
         raise UsageError(msg)
-    if out_path.resolve() in {path.resolve() for path in run_json_paths}:
+    if os.path.realpath(out_path) in map(os.path.realpath, run_json_paths):
         msg = f"The report would overwrite {out_path}, which it is made from; name another -o."
         raise UsageError(msg)
     found = gather(run_json_paths)

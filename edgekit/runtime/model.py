@@ -197,11 +197,12 @@ class Model:
             self._reset()
         try:
             self._invoke()
+            found = [self._get(index) for index, _ in self._outputs]
         except problems.NATIVE as error:
             raise problems.of_model(error, self.path, self._backend) from error
         if real:
-            return [decode(self._get(index)) for index, decode in self._outputs]
-        return [self._get(index) for index, _ in self._outputs]
+            return [decode(y) for y, (_, decode) in zip(found, self._outputs, strict=True)]
+        return found
 
     def _each(self, arrays: Sequence[Array], count: int, *, real: bool) -> list[Array]:
         """Run N samples one after the other."""

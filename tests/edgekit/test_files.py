@@ -110,7 +110,13 @@ def test_a_scratch_folder_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
         assert folder.parent == tmp_path / "out"
         (folder / "deep").mkdir()
         (folder / "deep/file").write_text("x")
-    assert names(tmp_path / "out") == []
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_holds_results_stays(tmp_path: Path) -> None:
+    with files.scratch_dir(tmp_path / "out"):
+        files.atomic_write(tmp_path / "out/result", b"")
+    assert names(tmp_path / "out") == ["result"]
 
 
 def test_a_scratch_folder_goes_when_the_work_fails(tmp_path: Path) -> None:
