@@ -12,7 +12,9 @@ MODELS = "demos/edgekit_demos/models/"
 # Written apart, so that this file does not hold them itself.
 BANNED = {
     "folder of a machine": re.compile(r"/(?:work|root|home/(?!me\b|pi\b)\w+)/", re.ASCII),
-    "word of haste": re.compile("|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"])),
+    "word of haste": re.compile(
+        r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b"
+    ),
     "registry's host": re.compile("|".join(["pypi" + r"\.org", "files.python" + "hosted"])),
     "conflict mark": re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE),
 }
