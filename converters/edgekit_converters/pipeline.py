@@ -7,6 +7,7 @@ in another one (`edgekit.evaluation.verify`); this process only reads and writes
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -139,7 +140,7 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
         TargetError: The model does not fit a target.
         GateError: An artifact lost more than the recipe accepts; its document is the result.
     """
-    stem = Path(recipe.model).resolve().stem
+    stem = Path(os.path.realpath(recipe.model)).stem
     planned = plans(recipe)
     names = {plan.target.name: f"{stem}.{plan.target.name}.tflite" for plan in planned}
     conversion = _convert(recipe, planned, output, names)

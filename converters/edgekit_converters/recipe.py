@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -136,7 +137,7 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
     """
 
     def absolute(path: str | None) -> str | None:
-        return None if path is None else str((base / path).resolve())
+        return None if path is None else os.path.realpath(base / path)
 
     return dataclasses.replace(
         recipe,
@@ -145,6 +146,6 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
         evaluate=absolute(recipe.evaluate),
         data=absolute(recipe.data),
         labels=absolute(recipe.labels),
-        import_modules=tuple(str((base / each).resolve()) for each in recipe.import_modules),
+        import_modules=tuple(os.path.realpath(base / each) for each in recipe.import_modules),
         targets=tuple(absolute(t) or t if t.endswith(".toml") else t for t in recipe.targets),
     )
