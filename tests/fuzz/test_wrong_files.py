@@ -98,7 +98,16 @@ def wrong_files(folder: Path, suffix: str) -> Iterator[Path]:
     yield from (folder / "no" / "folder" / f"file{suffix}", Path("/dev/null"))
 
 
-@pytest.mark.parametrize("place", PLACES)
+STARTS_TENSORFLOW = ("convert-model", "quantize-model")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=[pytest.mark.slow] if place in STARTS_TENSORFLOW else [])
+        for place in PLACES
+    ],
+)
 def test_a_wrong_file_is_refused_in_words(place: str, tmp_path: Path) -> None:
     (tmp_path / "good.tflite").write_bytes(small_model())
     x = np.zeros((6, 4), np.float32)
