@@ -29,21 +29,29 @@ def need(module: str, why: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        missing = (error.name or module).partition(".")[0]
-        if missing not in EXTRAS:
+    except ImportError as error:
+        told = explain(error, why)
+        if told is None:
             raise
-        msg = (
+        raise told from error
+
+
+def explain(error: ImportError, why: str) -> MissingExtra | None:
+    """Say which extra mends a failed import; None if no extra does.
+
+    Args:
+        error: What the import raised.
+        why: As for `need`.
+    """
+    missing = (error.name or "").partition(".")[0]
+    if missing not in EXTRAS:
+        return None
+    if isinstance(error, ModuleNotFoundError):
+        return MissingExtra(
             f"{missing} is needed to {why}, and it is not installed.\n"
             f"Install it with: pip install 'edgekit[{EXTRAS[missing]}]'"
         )
-        raise MissingExtra(msg) from error
-    except ImportError as error:  # e.g. a cv2 that needs a library of the system
-        broken = module.partition(".")[0]
-        if broken not in EXTRAS:
-            raise
-        msg = (
-            f"{broken} is needed to {why}; it is installed, but cannot be loaded: {error}.\n"
-            f"Install it anew with: pip install --force-reinstall 'edgekit[{EXTRAS[broken]}]'"
-        )
-        raise MissingExtra(msg) from error
+    return MissingExtra(  # e.g. a cv2 that needs a library of the system
+        f"{missing} is needed to {why}; it is installed, but cannot be loaded: {error}.\n"
+        f"Install it anew with: pip install --force-reinstall 'edgekit[{EXTRAS[missing]}]'"
+    )

@@ -57,6 +57,7 @@ def call(
     job = {
         "function": function,
         "arguments": to_json(arguments),
+        "doing": doing,
         "memory_mb": memory_mb,
         "log_level": logging.getLogger("edgekit").getEffectiveLevel(),
         "path": [entry for entry in sys.path if entry] if python == sys.executable else [],

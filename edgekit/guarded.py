@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from edgekit import progress
 from edgekit.errors import EdgekitError, InputError
+from edgekit.extras import explain
 from edgekit.records import to_json
 
 
@@ -109,18 +110,26 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "answer", "result": to_json(result)}
     except EdgekitError as error:
         return {"kind": "answer", "error": _describe(error)}
+    except ImportError as error:
+        told = explain(error, f"finish {job['doing']}")
+        return {"kind": "answer", "error": _describe(told) if told else _blunder(error)}
     except MemoryError:
         text = "There is not enough memory for this input; is the file damaged?"
         return {"kind": "answer", "error": {"class": InputError.__name__, "text": text}}
     except Exception as error:  # noqa: BLE001 (the border of the process: everything must be told)
-        traceback.print_exc()
-        logging.getLogger(__name__).info("%s", traceback.format_exc())
-        text = (
-            f"Unexpected {type(error).__name__}: {error}\n"
-            "This is a defect of edgekit or of a library it uses; "
-            "run again with --debug to see where."
-        )
-        return {"kind": "answer", "error": {"class": EdgekitError.__name__, "text": text}}
+        return {"kind": "answer", "error": _blunder(error)}
+
+
+def _blunder(error: Exception) -> dict[str, Any]:
+    """Describe an error that nobody meant."""
+    traceback.print_exc()
+    logging.getLogger(__name__).info("%s", traceback.format_exc())
+    text = (
+        f"Unexpected {type(error).__name__}: {error}\n"
+        "This is a defect of edgekit or of a library it uses; "
+        "run again with --debug to see where."
+    )
+    return {"class": EdgekitError.__name__, "text": text}
 
 
 def _describe(error: EdgekitError) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import click
 
 from edgekit.errors import EdgekitError
-from edgekit.extras import need
+from edgekit.extras import explain, need
 
 INTERRUPTED = 130
 
@@ -106,6 +106,12 @@ def tell(error: BaseException) -> int:
 def _(error: EdgekitError) -> int:
     click.secho(f"error: {error}", fg="red", err=True)
     return error.exit_code
+
+
+@tell.register
+def _(error: ImportError) -> int:
+    told = explain(error, "do this")
+    return tell(told) if told else tell.dispatch(Exception)(error)
 
 
 @tell.register

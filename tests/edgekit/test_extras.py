@@ -36,7 +36,7 @@ def test_what_is_missing_is_named_with_its_extra(
 
 
 def test_what_cannot_be_loaded_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken(tmp_path, monkeypatch, cv2="raise ImportError('libGL.so.1: cannot open')")
+    broken(tmp_path, monkeypatch, cv2="raise ImportError('libGL.so.1: no', name='cv2')")
     with pytest.raises(MissingExtra, match=r"cannot be loaded: libGL\.so\.1"):
         need("cv2", "see")
 

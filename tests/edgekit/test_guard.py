@@ -17,7 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekit import guard, progress
-from edgekit.errors import CrashError, EdgekitError, GateError, SourceError, UnknownName
+from edgekit.errors import (
+    CrashError,
+    EdgekitError,
+    GateError,
+    MissingExtra,
+    SourceError,
+    UnknownName,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
@@ -158,6 +165,13 @@ def test_a_child_that_wants_too_much_memory_is_refused() -> None:
 def test_a_module_that_is_not_there_is_told() -> None:
     with pytest.raises(EdgekitError, match="No module named 'edgekit_nowhere'"):
         guard.call("edgekit_nowhere:f", doing="testing")
+
+
+def test_a_missing_extra_is_named() -> None:
+    with pytest.raises(MissingExtra) as caught:
+        call("import_missing")
+    assert "sounddevice is needed to finish testing" in str(caught.value)
+    assert "pip install 'edgekit[audio]'" in str(caught.value)
 
 
 def test_progress_of_the_child_is_shown_by_the_parent(notes: Notes) -> None:

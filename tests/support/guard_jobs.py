@@ -105,3 +105,8 @@ def two_tasks() -> None:
 def die_in_task() -> None:
     with progress.task("Doomed"):
         os.abort()
+
+
+def import_missing() -> None:
+    msg = "no"
+    raise ModuleNotFoundError(msg, name="sounddevice.core")
