@@ -93,7 +93,7 @@ def _summary(found: Document) -> None:
     help="Folder to write into.",
 )
 def quickstart(output: Path) -> Quickstart:
-    r"""Go through the whole flow in a few minutes: prune, convert, evaluate, profile, report.
+    """Go through the whole flow in a few minutes: prune, convert, evaluate, profile, report.
 
     The data are drawn on the spot, the model is carried: nothing is downloaded. On a
     machine without TensorFlow, such as a device, carried artifacts are evaluated,
