@@ -35,8 +35,8 @@ lint: dev ## Style, format and floors
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-types: dev ## mypy in its strict mode
-	$(BIN)/mypy
+types: dev ## mypy in its strict mode, tests included
+	$(BIN)/mypy edgekit converters/edgekit_converters demos/edgekit_demos tests
 
 format: dev ## Rewrite the files as lint wants them
 	$(BIN)/ruff check --fix
