@@ -11,6 +11,7 @@ Without TensorFlow, as on a device, the carried artifacts take the place of 2 an
 import gzip
 import importlib.util
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -44,6 +45,8 @@ INSPECTED = "coral-usb"  # where an operator runs is a question there
 # What for -> (number of pictures, seed); no two share a picture, nor one with seeds 1 and 2,
 # which the carried model was trained and judged with.
 DATA = {"training": (3000, 4), "typical": (200, 3), "judging": (600, 5)}
+_log = logging.getLogger(__name__)
+
 AMOUNT, EPOCHS = "macs:0.5", 6
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "ai_edge_quantizer")
@@ -75,10 +78,6 @@ class Quickstart:
 def _summary(found: Document) -> None:
     """End with the way on; the tables were shown on the way."""
     tables.line()
-    for step in found["left_out"]:
-        tables.line(f"Left out: {step}")
-    if found["left_out"]:
-        tables.line("For these: pip install 'edgekit[convert]'")
     tables.line(f"Done in {found['seconds']:.0f} s. Open {found['report']} in a browser.")
     tables.line("Your own model: edgekit convert MODEL --target T --calibrate DATA -o out/")
 
@@ -130,6 +129,11 @@ class Tour:
         pruning: Document | None = None
         missing = [name for name in HEAVY if importlib.util.find_spec(name) is None]
         if missing:
+            _log.warning(
+                "Left out: pruning and conversion, which need %s.\n"
+                "For these: pip install 'edgekit[convert]'",
+                ", ".join(missing),
+            )
             artifacts = self._carried(data["judging"])
         else:
             pruning = self._prune(data)
