@@ -25,8 +25,17 @@ from edgekit.records import to_json
 
 _LAST_WORDS = 12  # lines of the child's own output that a crash report shows
 _DAMAGED = "The file may be damaged, or holds something that native code cannot handle."
-# The child imports edgekit from where this process did, and nothing from the working folder.
-_BEGIN = "import sys; sys.path.append(sys.argv[1]); from edgekit.guarded import main; main()"
+# The child takes edgekit, and nothing else, from where this process did: another interpreter
+# has libraries of its own. Nothing comes from the working folder (-P).
+_BEGIN = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("edgekit", sys.argv[1])
+sys.modules["edgekit"] = package = module_from_spec(spec)
+spec.loader.exec_module(package)
+from edgekit.guarded import main
+main()
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -46,8 +55,8 @@ def call(
         doing: What is being done, for messages, e.g. `converting model.keras`.
         timeout_s: Seconds after which the child is ended, or None for no limit.
         memory_mb: Address space the child may use, in MiB, or None for no limit.
-        python: Interpreter to run the child with; another one than this process has brings
-            its own libraries and takes from here only what it lacks.
+        python: Interpreter to run the child with; another one than this process has must
+            bring all that edgekit needs but edgekit itself.
         **arguments: Records or plain JSON values.
 
     Raises:
@@ -79,7 +88,7 @@ def call(
 def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child in a session of its own and never leave it behind."""
     child = subprocess.Popen(
-        [python, "-P", "-c", _BEGIN, str(Path(__file__).resolve().parent.parent)],
+        [python, "-P", "-c", _BEGIN, str(Path(__file__).resolve().with_name("__init__.py"))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if _log.isEnabledFor(logging.DEBUG) else noise,

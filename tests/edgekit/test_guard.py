@@ -211,8 +211,11 @@ def test_another_interpreter_brings_its_own_libraries(tmp_path: Path) -> None:
     venv.create(tmp_path, symlinks=True)
     site_packages = next(tmp_path.glob("lib/*/site-packages"))
     (site_packages / "numpy.py").write_text("def name() -> str: return __file__")
-    found = guard.call("numpy:name", doing="testing", python=str(tmp_path / "bin/python"))
+    python = str(tmp_path / "bin/python")
+    found = guard.call("numpy:name", doing="testing", python=python)
     assert found == str(site_packages / "numpy.py")
+    with pytest.raises(EdgekitError, match="No module named 'click'"):
+        guard.call("click:style", doing="testing", python=python)
 
 
 def test_the_working_folder_is_not_searched_for_modules(
