@@ -51,7 +51,7 @@ wheel: dev ## Build, check, install the wheel elsewhere and run it from /
 	.ci/venv $(WHEEL) $(PYTHON) dist/*.whl
 	cd / && "$(abspath $(WHEEL))/bin/edgekit" --version
 	cd / && "$(abspath $(WHEEL))/bin/edgekit" targets
-	cd / && "$(abspath $(WHEEL))/bin/edgekit" inspect "$$(find "$(abspath $(WHEEL))" -name '*.tflite' | head -1)"
+	cd / && "$(abspath $(WHEEL))/bin/edgekit" inspect "$$(find "$(abspath $(WHEEL))" -path '*/edgekit_demos/*.tflite' | head -1)"
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist out .cache .*_cache .hypothesis
