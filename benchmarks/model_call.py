@@ -1,6 +1,6 @@
 """What `model(x)` costs over a loop by hand: set_tensor, invoke, get_tensor, conversion.
 
-    python benchmarks/model_call.py MODEL.tflite... [--calls 2000]
+    python benchmarks/model_call.py [MODEL.tflite...] [--calls 2000]
 
 The two take turns call by call, and the fastest call of each is compared, so that the
 machine's other work does not count. Prints JSON: the microseconds of both, the difference,
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.runtime import Model, load, open_backend
+from edgekit_demos.models import model_path
 
 SCHEMA = 1
 
@@ -77,7 +78,8 @@ def _microseconds(run: Callable[[np.ndarray], Any], x: np.ndarray) -> float:
 def main() -> None:
     """Compare on each model that was named."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("models", nargs="+", type=Path)
+    carried = [model_path(name) for name in ("shapes.raspberry-pi-4", "shapes.coral-usb")]
+    parser.add_argument("models", nargs="*", type=Path, default=carried)
     parser.add_argument("--calls", type=int, default=2000)
     options = parser.parse_args()
     found = [compare(path, options.calls) for path in options.models]
