@@ -22,6 +22,7 @@ from edgekit.evaluation.subject import (
     open_data,
     open_subject,
 )
+from edgekit.guarded import if_it_dies
 from edgekit.progress import track
 from edgekit.records import from_json
 
@@ -121,12 +122,29 @@ def _worker(
 ) -> list[Verification]:
     """Do the work, inside the guarded child."""
     how = from_json(Interpreter, interpreter, "the interpreter")
-    original = open_subject(float_path, how)
-    pairs = [Pair(original, open_subject(path, how)) for path in quantized_paths]
+    with if_it_dies(_FATE):
+        original = open_subject(float_path, how)
+        pairs = [Pair(original, open_subject(path, how)) for path in quantized_paths]
+        return _verified(pairs, calibration, evaluation, metric)
+
+
+_FATE = (
+    "The interpreter died on the quantized model; one whose output is constant is known to do "
+    "that.\nIs the model trained, and do the calibration data suit its preprocessing?"
+)
+
+
+def _verified(
+    pairs: Sequence[Pair],
+    calibration: dict[str, Any] | None,
+    evaluation: dict[str, Any] | None,
+    metric: str | None,
+) -> list[Verification]:
+    """Run all models over both data sets."""
     close = [Closeness(pair) for pair in pairs]
     worth: list[Worth] = []
     if calibration is not None:
-        dataset = open_data(original, _request(calibration, pairs[0]), labelled=False)
+        dataset = open_data(pairs[0].a, _request(calibration, pairs[0]), labelled=False)
         _feed(pairs, dataset, [close])
     calibration_samples = close[0].samples
     if evaluation is not None:

@@ -130,12 +130,13 @@ def test_every_other_scheme_gives_a_file_close_to_float(
     assert min(found.sqnr_db.values()) > 25
 
 
-def test_each_of_several_inputs_gets_its_own_range(tmp_path: Path) -> None:
+def test_several_inputs_and_outputs_keep_their_names_and_ranges(tmp_path: Path) -> None:
     import keras
 
     ends = [keras.Input((4,), name="image"), keras.Input((4,), name="extra")]
-    layers = [keras.layers.Dense(2)(each) for each in ends]
-    keras.Model(ends, keras.layers.Add()(layers)).save(tmp_path / "two.keras")
+    near, far = (keras.layers.Dense(2)(each) for each in ends)
+    both = {"sum": keras.layers.Add()([near, far]), "near": near}
+    keras.Model(ends, both).save(tmp_path / "two.keras")
     rng = np.random.default_rng(0)
     image, extra = rng.uniform(0, 1, (60, 4)), rng.uniform(0, 100, (60, 4))
     data = tmp_path / "two.npz"
@@ -144,6 +145,7 @@ def test_each_of_several_inputs_gets_its_own_range(tmp_path: Path) -> None:
     found = quantize(recipe, tmp_path / "two.tflite")
     scales = {each.name: each.scale for each in load(tmp_path / "two.tflite").inputs}
     assert scales == pytest.approx({"image": 1 / 255, "extra": 100 / 255}, rel=0.05)
+    assert found.sqnr_db.keys() == {"sum", "near"}
     assert min(found.sqnr_db.values()) > 30
 
 
