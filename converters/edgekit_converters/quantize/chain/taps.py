@@ -1,0 +1,95 @@
+"""What the weights of a layer are multiplied with: its input, tap by tap.
+
+A tap is one element of a kernel. Over all samples and places, each tap meets many input
+values; their mean is all that a bias correction needs, because the mean of a layer's output
+is its weights times the means of its taps.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.flatbuffer.graph import Graph, OpView
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+
+def mean_taps(graph: Graph, op: OpView, values: Array) -> Floats:
+    """Return the mean input value of each tap.
+
+    Args:
+        graph: The model.
+        op: CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED.
+        values: Its input, shape (samples, 1, height, width, channels) or (samples, ..., in),
+            in the type that the tensor holds.
+
+    Returns:
+        Real values, shape (height, width, channels) of the kernel, or (in,).
+    """
+    if op.op == "FULLY_CONNECTED":
+        return real(
+            graph, op.inputs[0], _rows(graph, op, values).mean(axis=0, dtype=np.float64)
+        )
+    kernel = graph.main.tensors[op.inputs[1]].shape[1:3]
+    means = [
+        window.mean(axis=(0, 1, 2), dtype=np.float64) for window in windows(graph, op, values)
+    ]
+    return real(graph, op.inputs[0], np.stack(means).reshape(*kernel, -1))
+
+
+def windows(graph: Graph, op: OpView, values: Array) -> Iterator[Array]:
+    """Yield what each tap of a convolution sees, row by row of the kernel.
+
+    Args:
+        graph: The model.
+        op: CONV_2D or DEPTHWISE_CONV_2D.
+        values: Its input, shape (samples, 1, height, width, channels).
+
+    Yields:
+        Views of shape (samples, out height, out width, channels), in the type of `values`.
+    """
+    tensors = graph.main.tensors
+    size, out = tensors[op.inputs[1]].shape[1:3], tensors[op.outputs[0]].shape[1:3]
+    stride = (op.options["stride_h"], op.options["stride_w"])
+    dilation = (op.options["dilation_h_factor"], op.options["dilation_w_factor"])
+    same = op.options["padding"] == "SAME"
+    pictures = values[:, 0]
+    edges = [
+        _edges(pictures.shape[1 + i], out[i], size[i], stride[i], dilation[i], same=same)
+        for i in range(2)
+    ]
+    zero = tensors[op.inputs[0]].zero_point or (0,)
+    padded = np.pad(pictures, ((0, 0), *edges, (0, 0)), constant_values=zero[0])
+    for row in range(size[0]):
+        for column in range(size[1]):
+            top, left = row * dilation[0], column * dilation[1]
+            yield padded[
+                :,
+                top : top + (out[0] - 1) * stride[0] + 1 : stride[0],
+                left : left + (out[1] - 1) * stride[1] + 1 : stride[1],
+            ]
+
+
+def real(graph: Graph, tensor: int, values: Array) -> Floats:
+    """Return what values of a tensor stand for."""
+    view = graph.main.tensors[tensor]
+    found = np.asarray(values, np.float64)
+    return (found - view.zero_point[0]) * view.scale[0] if view.scale else found
+
+
+def _rows(graph: Graph, op: OpView, values: Array) -> Array:
+    """Shape the input of a FULLY_CONNECTED as rows of what one output sees."""
+    return values.reshape(-1, graph.main.tensors[op.inputs[1]].shape[1])
+
+
+def _edges(
+    size: int, out: int, kernel: int, stride: int, dilation: int, *, same: bool
+) -> tuple[int, int]:
+    """Return how much is padded before and behind; TFLite puts the odd one behind."""
+    reach = (out - 1) * stride + (kernel - 1) * dilation + 1
+    total = max(reach - size, 0)
+    before = total // 2 if same else 0
+    return before, total - before
