@@ -80,12 +80,13 @@ def applied(weights: Floats, taps: Floats, layer: Layer) -> Floats:
     """
     if layer.op.op == "DEPTHWISE_CONV_2D":
         multiplier = weights.shape[3] // taps.shape[2]
-        return (weights[0] * np.repeat(taps, multiplier, axis=2)).sum(axis=(0, 1))
+        each: Floats = weights[0] * np.repeat(taps, multiplier, axis=2)
+        return np.asarray(each.sum(axis=(0, 1)))
     groups = taps.size // weights[0].size  # of a grouped convolution; 1 elsewhere
     rows = weights.reshape(groups, len(layer.bias) // groups, -1)
     columns = taps.reshape(*taps.shape[:-1], groups, -1) if groups > 1 else taps[..., None, :]
-    each = np.moveaxis(columns, -2, 0).reshape(groups, -1)
-    return np.einsum("gok,gk->go", rows, each).ravel()
+    means = np.moveaxis(columns, -2, 0).reshape(groups, -1)
+    return np.asarray(np.einsum("gok,gk->go", rows, means).ravel())
 
 
 def limited(inputs: Inputs, count: int) -> Inputs:

@@ -76,7 +76,8 @@ class Pair:
 
     def real_weights(self, layer: Layer) -> Floats:
         """Return what the integer weights stand for."""
-        return self.weights(layer) * along(self.scales(layer), layer)
+        found: Floats = self.weights(layer) * along(self.scales(layer), layer)
+        return found
 
     def bias_step(self, layer: Layer) -> Floats:
         """Return the step of the biases: that of the input times that of the weights."""
@@ -112,11 +113,11 @@ class Pair:
             return
         for float_op, op in zip(mine, theirs, strict=True):
             layer = self._layer(float_op, op)
-            reason = self._obstacle(layer)
-            if reason is None:
+            obstacle = self._obstacle(layer)
+            if obstacle is None:
                 self.layers.append(layer)
             else:
-                self.left_alone[layer.name] = reason
+                self.left_alone[layer.name] = obstacle
 
     def _layer(self, float_op: OpView, op: OpView) -> Layer:
         graph = self.float_graph
