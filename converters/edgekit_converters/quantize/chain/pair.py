@@ -72,7 +72,7 @@ class Pair:
     def scales(self, layer: Layer) -> Floats:
         """Return the step of the weights of each output channel, shape (out,)."""
         scale = np.asarray(self._tensor(layer, 1).scale, np.float64)
-        return np.broadcast_to(scale, layer.bias.shape)
+        return np.asarray(np.broadcast_to(scale, layer.bias.shape))
 
     def real_weights(self, layer: Layer) -> Floats:
         """Return what the integer weights stand for."""
