@@ -28,6 +28,7 @@ from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.checks import problems, refuse_misfit
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
+from edgekit_converters.quantize.chain.improve import Step
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
 from edgekit_converters.worker import Converted
 
@@ -70,6 +71,8 @@ class ArtifactResult:
         agreement: Share of calibration samples where both models' top-1 coincide; None for
             outputs that are no class scores.
         sqnr_db: Signal to quantization noise of each output, on the calibration data.
+        steps: What the chain after the converter did, and what each step brought on
+            held-out calibration samples.
         verified_in: Interpreters that ran it, with their versions.
         warnings: What to know, one sentence or two each.
         rejected: Whether the gate refused it.
@@ -90,6 +93,7 @@ class ArtifactResult:
     calibration_samples: int
     agreement: Fraction | None
     sqnr_db: dict[str, Any]
+    steps: tuple[Step, ...]
     verified_in: tuple[str, ...]
     warnings: tuple[str, ...]
     rejected: bool
@@ -294,6 +298,7 @@ def _finish(
         calibration_samples=found.calibration_samples,
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,
+        steps=converted.steps.get(plan.scheme, ()),
         verified_in=runtimes,
         warnings=warnings,
         rejected=rejected,

@@ -25,7 +25,9 @@ from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
 from edgekit.records import from_json, to_json
 from edgekit_converters.quantize.calibration import Feed
+from edgekit_converters.quantize.chain.improve import Step, improve
 from edgekit_converters.quantize.engine import convert_keras
+from edgekit_converters.quantize.recurrent import without_loops
 from edgekit_converters.quantize.scheme import scheme_facts
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.sources import Source, check_import, fix_batch, load_source, write_float
@@ -49,6 +51,7 @@ class Converted:
         float_file: The model as it was imported, as a float .tflite.
         probe_file: Random inputs that suit the model, as .npz.
         import_difference: Largest relative difference between the model and `float_file`.
+        steps: What the chain after the converter did, by scheme.
         pruning: Before and after, or None.
         warnings: What to know, one sentence or two each.
         versions: Versions of the libraries, by package.
@@ -65,6 +68,7 @@ class Converted:
     float_file: str
     probe_file: str
     import_difference: float
+    steps: dict[str, tuple[Step, ...]]
     pruning: dict[str, Any] | None
     warnings: tuple[str, ...]
     versions: dict[str, str]
@@ -122,6 +126,7 @@ class _Work:
         self._probe_file = folder / "probe.npz"
         self._folder = folder
         self._notes: list[str] = []
+        self._steps: dict[str, tuple[Step, ...]] = {}
 
     def all(self, schemes: Sequence[str]) -> Converted:
         """Do every step."""
@@ -150,6 +155,7 @@ class _Work:
             float_file=str(self._float_file),
             probe_file=str(self._probe_file),
             import_difference=difference,
+            steps=self._steps,
             pruning=pruning,
             warnings=(
                 *source.notes,
@@ -252,7 +258,9 @@ class _Work:
             if source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
                 batches = feed.batches if feed else None
                 per_tensor = self._wishes.per_tensor
-                content = convert_keras(source.model, scheme, batches, per_tensor=per_tensor)
+                suited = without_loops(source, scheme)
+                self._notes.extend(suited.notes[len(source.notes) :])
+                content = convert_keras(suited.model, scheme, batches, per_tensor=per_tensor)
                 atomic_write(path, content)
             else:
                 from edgekit_converters.quantize.second_engine import quantize_tflite
@@ -260,6 +268,31 @@ class _Work:
                 inputs = (each.inputs for each in feed.samples()) if feed else None
                 made = quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
                 self._notes.extend(made.notes)
+        if scheme == "int8" and feed and self._wishes.bias_correction:
+            self._improve(scheme, path, source, feed)
+        return path
+
+    def _improve(self, scheme: str, path: Path, source: Source, feed: Feed) -> None:
+        """Bring the integer model nearer to the float one, in place."""
+        with self._watch.step("improve", "Improving the integer model"):
+            made = improve(
+                self._float_of(source).read_bytes(),
+                path.read_bytes(),
+                feed.held(),
+                self._folder,
+                bias_correction=self._wishes.bias_correction,
+            )
+        atomic_write(path, made.model)
+        self._steps[scheme] = made.steps
+        for name, reason in made.left_alone.items():
+            _log.info("Layer %s is left alone: %s.", name, reason)
+
+    def _float_of(self, source: Source) -> Path:
+        """The float .tflite of what is quantized: that of the import, unless it was pruned."""
+        if self._wishes.prune is None:
+            return self._float_file
+        path = self._folder / "pruned.tflite"
+        write_float(source, path)
         return path
 
 

@@ -27,6 +27,13 @@ _OPTIONS = (
     click.option("--samples", type=click.IntRange(min=1), help="Calibrate on so many.  [200]"),
     click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
     click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
+    click.option(
+        "--no-bias-correction",
+        "bias_correction",
+        flag_value=False,
+        default=None,
+        help="Leave int8 biases as the converter rounds them.",
+    ),
     click.option("--evaluate", metavar="DATA", help="Labelled data, for the accuracy."),
     click.option("--metric", help="Metric of the evaluation."),
     click.option(

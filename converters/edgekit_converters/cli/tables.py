@@ -16,6 +16,7 @@ def show_conversion(document: Document) -> None:
     tables.line(f"{source['file']}, loaded by {source['loaded_by']}")
     _show_pruning(document["pruning"])
     tables.line()
+    show_steps(document["artifacts"])
     show_artifacts(document["artifacts"])
     tables.line()
     calibration = document["calibration"]
@@ -29,6 +30,7 @@ def show_conversion(document: Document) -> None:
 
 def show_artifact(artifact: Document) -> None:
     """Show one artifact."""
+    show_steps([artifact])
     show_artifacts([artifact])
     _show_where([artifact])
 
@@ -39,6 +41,26 @@ def show_artifacts(artifacts: Sequence[Document]) -> None:
     for each in artifacts:
         if each["scheme"] == "int8" and not each["fully_integer"]:
             tables.line(f"{each['target']}: not fully integer, see the warnings.")
+
+
+def show_steps(artifacts: Sequence[Document]) -> None:
+    """Show what the chain did, once for each scheme."""
+    for scheme, steps in {each["scheme"]: each["steps"] for each in artifacts}.items():
+        if len(steps) < 2:
+            continue
+        rows = [
+            (
+                each["name"],
+                tables.percent(each["agreement"]),
+                tables.metric("sqnr_db", each["sqnr_db"]),
+                "kept" if each["kept"] else "undone",
+                f"{each['seconds']:.1f} s",
+            )
+            for each in steps
+        ]
+        heads = (f"{scheme}, step by step", "agree", "noise", "", "took")
+        tables.table(heads, rows, numbers=("agree", "noise", "took"))
+        tables.line()
 
 
 def _row(artifact: Document) -> tuple[object, ...]:

@@ -13,6 +13,8 @@ from edgekit.data.lint import Finding, lint
 from edgekit.data.statistics import Statistics
 from edgekit.manifest import Calibration, Preprocessing
 
+HELD_BYTES = 256 * 2**20  # samples that are kept in memory at the same time
+
 
 class Feed:
     """Calibration samples in the form that converters want.
@@ -48,6 +50,17 @@ class Feed:
         """Read the samples as one array an input, by name, with a batch of 1."""
         for sample in self.samples():
             yield {name: values[np.newaxis] for name, values in sample.inputs.items()}
+
+    def held(self) -> list[dict[str, NDArray[Any]]]:
+        """Read samples to be kept in memory: all of them, or as many as a budget allows."""
+        kept: list[dict[str, NDArray[Any]]] = []
+        used = 0
+        for sample in self.dataset:
+            used += sum(values.nbytes for values in sample.inputs.values())
+            if used > HELD_BYTES:
+                break
+            kept.append(sample.inputs)
+        return kept
 
     def findings(
         self, preprocessing: Preprocessing | None, *, normalizes_itself: bool

@@ -1,0 +1,139 @@
+"""The chain: each step makes a candidate, and the better one goes on."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.flatbuffer.graph import Graph
+from edgekit_converters.quantize.chain import biases
+from edgekit_converters.quantize.chain.judge import Inputs, Judge, Nearness
+from edgekit_converters.quantize.chain.pair import Array, Pair
+
+HELD_OUT = 4  # every fourth sample judges and teaches nothing
+FEW = 8  # with fewer samples there is nothing to hold out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the chain and what it brought.
+
+    Attributes:
+        name: What was done.
+        agreement: Share of the held-out samples where the model then chose the float
+            model's class; None for outputs that are no class scores.
+        sqnr_db: Signal to noise of the worst output then.
+        kept: Whether the step was kept.
+        seconds: What it took.
+    """
+
+    name: str
+    agreement: float | None
+    sqnr_db: float
+    kept: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Improved:
+    """What the chain made of a model.
+
+    Attributes:
+        model: The integer model.
+        steps: What was done, in order; the first is the converter's own.
+        left_alone: Layers that no step treated, with the reason.
+    """
+
+    model: bytes
+    steps: tuple[Step, ...]
+    left_alone: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A float model and an integer one that computes about the same."""
+
+    float_model: bytes
+    integer_model: bytes
+
+
+Work = Callable[[Candidate, Sequence[Inputs]], Candidate]
+
+
+def improve(
+    float_model: bytes,
+    integer_model: bytes,
+    samples: Sequence[Inputs],
+    folder: Path,
+    *,
+    bias_correction: bool = True,
+) -> Improved:
+    """Bring an integer model nearer to its float original.
+
+    Args:
+        float_model: The float .tflite.
+        integer_model: What the converter made of it.
+        samples: Calibration samples; every fourth one only judges.
+        folder: Working folder.
+        bias_correction: Whether to correct biases.
+
+    Raises:
+        SourceError: A model does not run.
+    """
+    few = len(samples) < FEW
+    teaching = [each for i, each in enumerate(samples) if few or i % HELD_OUT]
+    judging = samples if few else samples[::HELD_OUT]
+    works: dict[str, Work] = {}
+    if bias_correction:
+        works["bias correction"] = _correct_biases
+    judge = Judge(float_model, judging, folder)
+    best, start = Candidate(float_model, integer_model), time.perf_counter()
+    nearness = judge.nearness(integer_model)
+    steps = [_step("nearest rounding", nearness, start, kept=True)]
+    for name, work in works.items():
+        start = time.perf_counter()
+        candidate = work(best, teaching)
+        reached = judge.nearness(candidate.integer_model)
+        kept = reached.beats(nearness)
+        steps.append(_step(name, reached, start, kept=kept))
+        if kept:
+            best, nearness = candidate, reached
+    left_alone = Pair(best.float_model, best.integer_model).left_alone
+    return Improved(best.integer_model, tuple(steps), left_alone)
+
+
+def _correct_biases(best: Candidate, samples: Sequence[Inputs]) -> Candidate:
+    pair = Pair(best.float_model, best.integer_model)
+    if pair.layers:
+        biases.correct(pair, stacked(pair.graph, samples), stacked(pair.float_graph, samples))
+    return Candidate(best.float_model, pair.pack())
+
+
+def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:
+    """Stack samples by tensor number, each with the batch of 1.
+
+    Inputs go by the name in the model's signature; a sole input may have any name.
+    """
+    found = {}
+    for index in graph.main.inputs:
+        tensor = graph.main.tensors[index]
+        name = graph.main.input_names.get(index, tensor.name)
+        rows = [_named(sample, name).reshape(tensor.shape) for sample in samples]
+        found[index] = np.stack(rows).astype(tensor.dtype)
+    return found
+
+
+def _named(sample: Inputs, name: str) -> Array:
+    return next(iter(sample.values())) if len(sample) == 1 else sample[name]
+
+
+def _step(name: str, nearness: Nearness, start: float, *, kept: bool) -> Step:
+    return Step(
+        name=name,
+        agreement=nearness.agreement,
+        sqnr_db=nearness.sqnr_db,
+        kept=kept,
+        seconds=round(time.perf_counter() - start, 3),
+    )

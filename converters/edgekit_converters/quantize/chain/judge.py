@@ -1,0 +1,83 @@
+"""How near a model is to the float original, on samples that no step learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.evaluation.metrics import Agreement, Sqnr
+from edgekit.evaluation.models import Arrays, class_output, forward
+from edgekit.runtime import load
+
+Inputs = dict[str, NDArray[Any]]  # one sample of each input by name, without the batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """How near a model is to the float original.
+
+    Attributes:
+        agreement: Share of the samples where both choose the same class; None for outputs
+            that are no class scores.
+        sqnr_db: Signal to quantization noise of the worst output.
+        samples: How many samples this is over.
+    """
+
+    agreement: float | None
+    sqnr_db: float
+    samples: int
+
+    def beats(self, other: "Nearness") -> bool:
+        """Whether this is better by more than noise, or better in both.
+
+        One standard error of a share p over n samples is sqrt(p (1 - p) / n).
+        """
+        if self.agreement is None or other.agreement is None:
+            return self.sqnr_db > other.sqnr_db
+        error = float(np.sqrt(other.agreement * (1 - other.agreement) / max(self.samples, 1)))
+        gain = self.agreement - other.agreement
+        return gain > error or (gain >= -error and self.sqnr_db > other.sqnr_db)
+
+
+class Judge:
+    """Compares models with the float original on the same samples.
+
+    Args:
+        original: The float model.
+        samples: What is fed; held out from every step.
+        folder: Working folder.
+    """
+
+    def __init__(self, original: bytes, samples: Sequence[Inputs], folder: Path) -> None:
+        self._samples = samples
+        self._file = folder / "candidate.tflite"
+        self._wanted, self._scores = self._run(original)
+
+    def nearness(self, model: bytes) -> Nearness:
+        """Run a model with the original's inputs and outputs, in the same order."""
+        agreement, sqnr = Agreement(), Sqnr()
+        found, _ = self._run(model)
+        for mine, theirs in zip(self._wanted, found, strict=True):
+            named = dict(zip(mine, theirs.values(), strict=True))
+            sqnr.add(named, mine)
+            if self._scores is not None:
+                agreement.add(mine[self._scores], named[self._scores])
+        noise = sqnr.score().value
+        return Nearness(
+            agreement=agreement.value,
+            sqnr_db=0.0 if noise is None else noise,
+            samples=len(self._samples),
+        )
+
+    def _run(self, content: bytes) -> tuple[list[Arrays], str | None]:
+        self._file.write_bytes(content)
+        model = load(self._file, probe=False)
+        alone = len(model.inputs) == 1
+        fed = (
+            {model.inputs[0].name: next(iter(sample.values()))} if alone else sample
+            for sample in self._samples
+        )
+        return [forward(model, each) for each in fed], class_output(model)
