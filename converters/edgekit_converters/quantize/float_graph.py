@@ -89,8 +89,15 @@ def prepare(path: Path) -> FloatGraph:
     return FloatGraph(data=data, notes=(*notes, *_shape_leftovers(model)))
 
 
-def interpreter(data: bytes, name: str, threads: int = 1) -> Any:
+def interpreter(data: bytes, name: str, threads: int = 1, *, plain: bool = True) -> Any:
     """Open a model so that every tensor keeps its values after a run.
+
+    Args:
+        data: The model.
+        name: What messages call it.
+        threads: How many its kernels may use.
+        plain: Without delegates. With them it is faster, but tensors between operators are
+            lost.
 
     Raises:
         SourceError: The interpreter does not know one of its operators, or it is damaged.
@@ -102,9 +109,11 @@ def interpreter(data: bytes, name: str, threads: int = 1) -> Any:
             made = litert.Interpreter(
                 model_content=data,
                 num_threads=threads,
-                experimental_preserve_all_tensors=True,
+                experimental_preserve_all_tensors=plain,
                 experimental_op_resolver_type=(
                     litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                    if plain
+                    else litert.OpResolverType.AUTO
                 ),
             )
             made.allocate_tensors()

@@ -29,14 +29,11 @@ def mean_taps(graph: Graph, op: OpView, values: Array) -> Floats:
     Returns:
         Real values, shape (height, width, channels) of the kernel, or (in,).
     """
+    average = values.mean(axis=0, keepdims=True, dtype=np.float64)
     if op.op == "FULLY_CONNECTED":
-        return real(
-            graph, op.inputs[0], _rows(graph, op, values).mean(axis=0, dtype=np.float64)
-        )
+        return real(graph, op.inputs[0], _rows(graph, op, average).mean(axis=0))
     kernel = graph.main.tensors[op.inputs[1]].shape[1:3]
-    means = [
-        window.mean(axis=(0, 1, 2), dtype=np.float64) for window in windows(graph, op, values)
-    ]
+    means = [window.mean(axis=(0, 1, 2)) for window in windows(graph, op, average)]
     return real(graph, op.inputs[0], np.stack(means).reshape(*kernel, -1))
 
 

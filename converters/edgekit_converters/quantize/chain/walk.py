@@ -2,10 +2,11 @@
 
 Each operator runs on all samples before the next one begins, so that its constants can be
 changed in between and everything behind it sees the change. It runs in the interpreter's
-own kernel: what is measured is what a device computes.
+own kernels: what is measured is what a device computes. Where an operator treats its first
+dimension as a batch, one run takes many samples.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,50 @@ from edgekit_converters.quantize.float_graph import interpreter, run
 
 Array = NDArray[Any]
 BUDGET_BYTES = 512 * 2**20  # activations that are alive at the same time
+RUN_BYTES = 24 * 2**20  # what one run of an operator reads and writes
+
+_SAME_BYTES = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
+# Operators for which the first dimension is the batch, whatever their options.
+_EACH = frozenset(
+    [
+        "ABS",
+        "AVERAGE_POOL_2D",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DEQUANTIZE",
+        "ELU",
+        "EXP",
+        "FULLY_CONNECTED",
+        "GELU",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LOGISTIC",
+        "MAX_POOL_2D",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RSQRT",
+        "SOFTMAX",
+        "SQUARE",
+        "TANH",
+    ]
+)
+_PAIRWISE = frozenset(
+    ["ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"]
+)
+# Operators that name dimensions: which input does, and whether it leaves the first one alone.
+_Untouched = Callable[[Array, int], bool]
+_ALONG: dict[str, tuple[int, _Untouched]] = {
+    "MEAN": (1, lambda axes, rank: not {0, -rank} & set(np.ravel(axes).tolist())),
+    "PAD": (1, lambda widths, _: not np.any(widths[0])),
+    "PADV2": (1, lambda widths, _: not np.any(widths[0])),
+    "MIRROR_PAD": (1, lambda widths, _: not np.any(widths[0])),
+    "REDUCE_MAX": (1, lambda axes, rank: not {0, -rank} & set(np.ravel(axes).tolist())),
+    "SUM": (1, lambda axes, rank: not {0, -rank} & set(np.ravel(axes).tolist())),
+    "TRANSPOSE": (1, lambda order, _: bool(order[0] == 0)),
+}
 
 
 class Walk:
@@ -53,24 +98,91 @@ class Walk:
 
     def _run(self, op: OpView) -> None:
         """Run one operator on all samples."""
-        table = self.graph.file.model.subgraphs[0].operators[op.index]
-        made = interpreter(cut(self.graph.file.model, table), f"operator {op.op}", threads=2)
         given = list(dict.fromkeys(i for i in op.inputs if i in self.values))
-        ends = [detail["index"] for detail in made.get_input_details()]
-        if len(ends) != len(given):
-            msg = f"Operator {op.op} reads values that nothing computes."
-            raise SourceError(msg)
+        if op.op in _SAME_BYTES and given == [op.inputs[0]]:
+            shape = self.graph.main.tensors[op.outputs[0]].shape
+            self.values[op.outputs[0]] = self.values[given[0]].reshape(self._count, *shape)
+            return
+        size = self._together(op, given)
+        made, ends = self._opened(op, given, size)
         outputs = made.get_output_details()
-        found: list[list[Array]] = [[] for _ in outputs]
-        for sample in range(self._count):
+        found: list[Array] = []
+        for start in range(0, self._count, size):
+            first = min(start, self._count - size)  # the last group overlaps the one before
             for end, index in zip(ends, given, strict=True):
-                made.set_tensor(end, self.values[index][sample])
+                values = self.values[index][first : first + size]
+                made.set_tensor(
+                    end, values.reshape(-1, *values.shape[2:]) if size > 1 else values[0]
+                )
             made.reset_all_variables()
             run(made, f"operator {op.op}")
-            for rows, detail in zip(found, outputs, strict=True):
-                rows.append(made.get_tensor(detail["index"]))
-        for index, rows in zip(op.outputs, found, strict=True):
-            self.values[index] = np.stack(rows)
+            results = [made.get_tensor(detail["index"]) for detail in outputs]
+            found = found or [
+                np.empty((self._count, *self._shape(values, size)), values.dtype)
+                for values in results
+            ]
+            for rows, values in zip(found, results, strict=True):
+                rows[first : first + size] = values.reshape(size, *rows.shape[1:])
+        self.values |= dict(zip(op.outputs, found, strict=True))
+
+    @staticmethod
+    def _shape(values: Array, size: int) -> tuple[int, ...]:
+        """Shape of what an operator gives for one sample."""
+        return (1, *values.shape[1:]) if size > 1 else values.shape
+
+    def _opened(self, op: OpView, given: list[int], size: int) -> tuple[Any, list[int]]:
+        """Open one operator for a number of samples; return it with its inputs."""
+        table = self.graph.file.model.subgraphs[0].operators[op.index]
+        data, name = cut(self.graph.file.model, table), f"operator {op.op}"
+        try:
+            made = interpreter(data, name, threads=2, plain=False)
+        except SourceError:  # a delegate refuses it
+            made = interpreter(data, name, threads=2)
+        details = made.get_input_details()
+        if len(details) != len(given):
+            msg = f"Operator {op.op} reads values that nothing computes."
+            raise SourceError(msg)
+        if size > 1:
+            for detail in details:
+                shape = [size, *detail["shape"][1:].tolist()]
+                made.resize_tensor_input(detail["index"], shape)
+            made.allocate_tensors()
+        return made, [detail["index"] for detail in details]
+
+    def _together(self, op: OpView, given: list[int]) -> int:
+        """How many samples one run of an operator can take, as its batch."""
+        tensors = self.graph.main.tensors
+        if not given or not side_by_side(self.graph, op, given):
+            return 1
+        each = sum(tensors[i].nbytes for i in (*given, *op.outputs))
+        groups = -(-self._count // max(1, RUN_BYTES // max(each, 1)))
+        return -(-self._count // groups)
+
+
+def side_by_side(graph: Graph, op: OpView, given: Iterable[int]) -> bool:
+    """Whether an operator treats the first dimension as a batch.
+
+    Args:
+        graph: The model.
+        op: One of its operators.
+        given: Its inputs that are no constants.
+    """
+    tensors = graph.main.tensors
+    flowing = [tensors[i].shape for i in (*given, *op.outputs)]
+    if any(len(shape) < 2 or shape[0] != 1 for shape in flowing):
+        return False
+    if op.op in _PAIRWISE:
+        shapes = [tensors[i].shape for i in op.inputs]
+        return len({len(shape) for shape in flowing}) == 1 and all(
+            len(shape) < len(flowing[0]) or shape[0] == 1 for shape in shapes
+        )
+    if op.op in _ALONG:
+        place, first = _ALONG[op.op]
+        moved = tensors[op.inputs[place]]
+        return moved.is_constant and first(graph.constant(moved), len(flowing[0]))
+    if op.op == "CONCATENATION":
+        return op.options["axis"] not in {0, -len(flowing[0])}
+    return op.op in _EACH
 
 
 def samples_within(graph: Graph, budget: int = BUDGET_BYTES) -> int:
