@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import SourceError
 from edgekit.guarded import if_it_dies
+from edgekit_converters.quantize import lstm_scales
 from edgekit_converters.sources.libraries import failures
 
 Samples = Callable[[], Iterable[dict[str, NDArray[Any]]]]
@@ -90,7 +91,7 @@ def _converter(model: Any, scheme: str, samples: Samples | None, *, per_tensor: 
 
 def _run(converter: Any) -> bytes:
     content: bytes = converter.convert()
-    return content
+    return lstm_scales.align(content)
 
 
 def _builtins() -> Any:

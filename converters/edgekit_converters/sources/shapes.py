@@ -67,17 +67,27 @@ def fixed(
     raise SourceError(msg)
 
 
-def again(model: Any, library: Any, inputs: list[Any]) -> Any:
+def _as_it_is(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return layer(*args, **kwargs)
+
+
+def again(model: Any, library: Any, inputs: list[Any], call: graph.Call = _as_it_is) -> Any:
     """Build a model once more on other inputs, with the same layers and weights.
 
     Models used as layers are dissolved into their layers, so that the result is one flat
     graph; the shapes are worked out afresh.
+
+    Args:
+        model: The model.
+        library: The Keras that it belongs to.
+        inputs: Its inputs.
+        call: What to do with each layer, where not all stay what they are.
     """
     if not graph.is_graph(model):
         result = model(graph.single(inputs))
         return library.Model(inputs, result, name=model.name)
     _name_apart(model)
-    outputs = graph.run(model, inputs, lambda layer, args, kw: layer(*args, **kw), inline=True)
+    outputs = graph.run(model, inputs, call, inline=True)
     return library.Model(graph.single(inputs), graph.single(outputs), name=model.name)
 
 
