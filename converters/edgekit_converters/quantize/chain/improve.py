@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.flatbuffer.graph import Graph
+from edgekit.runtime.quantize import quantize
 from edgekit_converters.quantize.chain import biases
 from edgekit_converters.quantize.chain.judge import Inputs, Judge, Nearness
 from edgekit_converters.quantize.chain.pair import Array, Pair
@@ -112,7 +113,7 @@ def _correct_biases(best: Candidate, samples: Sequence[Inputs]) -> Candidate:
 
 
 def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:
-    """Stack samples by tensor number, each with the batch of 1.
+    """Stack samples by tensor number, each with the batch of 1, as the model takes them.
 
     Inputs go by the name in the model's signature; a sole input may have any name.
     """
@@ -121,7 +122,10 @@ def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:
         tensor = graph.main.tensors[index]
         name = graph.main.input_names.get(index, tensor.name)
         rows = [_named(sample, name).reshape(tensor.shape) for sample in samples]
-        found[index] = np.stack(rows).astype(tensor.dtype)
+        values = np.stack(rows)
+        if tensor.scale:
+            values = quantize(values, tensor.scale[0], tensor.zero_point[0], tensor.dtype)
+        found[index] = values.astype(tensor.dtype)
     return found
 
 

@@ -1,0 +1,152 @@
+"""The chain: layers are paired and corrected, and nothing gets worse."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pairs import Net, Node, conv, dense, depthwise, floats, integers, pair_of
+
+from edgekit_converters.quantize.chain.biases import applied, correct, float_means, limited
+from edgekit_converters.quantize.chain.improve import improve
+from edgekit_converters.quantize.chain.judge import Judge, Nearness
+from edgekit_converters.quantize.chain.pair import Pair
+from edgekit_converters.quantize.chain.taps import mean_taps
+from edgekit_converters.quantize.chain.walk import Walk
+
+SHAPE = (1, 10, 10, 3)
+RELU = 1
+
+
+def uneven(*shape: int, seed: int) -> Any:
+    """Return weights whose output channels differ in size, as BatchNorm leaves them."""
+    rng = np.random.default_rng(seed)
+    axis = -1 if shape[0] == 1 else 0
+    sizes = np.exp(rng.normal(0, 1.0, shape[axis]))
+    spread = sizes if axis == -1 else sizes.reshape(-1, *[1] * (len(shape) - 1))
+    return rng.normal(0, 0.3, shape) * spread
+
+
+def net() -> Net:
+    bias = np.random.default_rng(9).normal(0, 0.2, 8)
+    return {
+        "a": conv(
+            uneven(8, 3, 3, 3, seed=1),
+            bias,
+            stride_h=2,
+            stride_w=2,
+            fused_activation_function=RELU,
+        ),
+        "b": depthwise(uneven(1, 3, 3, 8, seed=2), bias, "a", fused_activation_function=RELU),
+        "c": conv(uneven(8, 1, 1, 8, seed=3), bias, "b"),
+        "d": Node(op="ADD", inputs=("a", "c")),
+        "e": conv(uneven(8, 3, 3, 4, seed=4), bias, "d"),  # two groups
+        "f": Node(op="RESHAPE", inputs=("e",), weights=np.array([1, 200]), options={}),
+        "g": dense(uneven(5, 200, seed=5), bias[:5], "f"),
+    }
+
+
+def draw(count: int, seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 1, (count, 1, 5, 5, 3)).repeat(2, axis=2).repeat(2, axis=3)
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return pair_of(net(), SHAPE, draw(30, seed=0))
+
+
+def test_every_layer_with_weights_is_paired(pair: Pair) -> None:
+    kinds = [layer.op.op for layer in pair.layers]
+    assert kinds == ["CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "CONV_2D", "FULLY_CONNECTED"]
+    assert pair.left_alone == {}
+    for layer in pair.layers:
+        away = np.abs(pair.real_weights(layer) - layer.weights).max()
+        assert away <= 0.51 * pair.scales(layer).max()
+
+
+def test_a_layer_with_other_weights_is_left_alone_with_the_reason(pair: Pair) -> None:
+    layer = pair.layers[0]
+    pair.set_weights(layer, np.zeros_like(pair.weights(layer)))
+    again = Pair(pair.float_graph.file.data, pair.pack())
+    assert len(again.layers) == 4
+    assert again.left_alone == {"a": "its weights are others in the integer file"}
+
+
+def test_a_bias_that_is_set_reads_back_within_a_step(pair: Pair) -> None:
+    layer = pair.layers[2]
+    wanted = np.linspace(-1, 1, len(layer.bias))
+    pair.set_bias(layer, wanted)
+    again = Pair(pair.float_graph.file.data, pair.pack())
+    assert np.abs(bias_of(again, again.layers[2]) - wanted).max() <= pair.bias_step(layer).max()
+
+
+def test_corrected_layers_have_the_mean_that_they_have_in_float(pair: Pair) -> None:
+    samples = draw(20, seed=1)
+    correct(pair, integers(pair, samples), floats(pair, samples))
+    wanted = float_means(pair, floats(pair, samples))
+    layers = {layer.op.index: layer for layer in pair.layers}
+    walk = Walk(pair.graph, integers(pair, samples))
+    for op in walk.steps():
+        if (layer := layers.get(op.index)) is not None:
+            taps = mean_taps(pair.graph, op, walk.values[op.inputs[0]])
+            found = applied(pair.real_weights(layer), taps, layer) + bias_of(pair, layer)
+            assert np.abs(found - wanted[op.index]).max() <= 0.51 * pair.bias_step(layer).max()
+
+
+def test_correction_brings_a_model_nearer_on_samples_it_never_saw(
+    pair: Pair, tmp_path: Path
+) -> None:
+    before = pair.graph.file.data
+    samples = draw(40, seed=1)
+    correct(pair, integers(pair, samples), floats(pair, samples))
+    judge = Judge(pair.float_graph.file.data, named(draw(60, seed=2)), tmp_path)
+    assert judge.nearness(pair.pack()).sqnr_db > judge.nearness(before).sqnr_db
+
+
+def test_the_chain_keeps_only_what_helps(pair: Pair, tmp_path: Path) -> None:
+    before = pair.graph.file.data
+    made = improve(pair.float_graph.file.data, before, named(draw(40, seed=3)), tmp_path)
+    assert [step.name for step in made.steps] == ["nearest rounding", "bias correction"]
+    first, last = made.steps
+    assert last.kept
+    assert last.sqnr_db > first.sqnr_db
+    assert made.model != before
+
+
+def test_without_wishes_the_chain_changes_nothing(pair: Pair, tmp_path: Path) -> None:
+    before, samples = pair.graph.file.data, named(draw(9, seed=4))
+    original = pair.float_graph.file.data
+    made = improve(original, before, samples, tmp_path, bias_correction=False)
+    assert made.model == before
+    assert [step.name for step in made.steps] == ["nearest rounding"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "wins"),
+    [
+        pytest.param((0.9, 10.0), (0.5, 20.0), True, id="many more agree"),
+        pytest.param((0.9, 21.0), (0.9, 20.0), True, id="as many agree, less noise"),
+        pytest.param((0.9, 19.0), (0.9, 20.0), False, id="as many agree, more noise"),
+        pytest.param((0.5, 30.0), (0.9, 20.0), False, id="fewer agree"),
+        pytest.param((None, 21.0), (None, 20.0), True, id="no classes"),
+    ],
+)
+def test_what_beats_what(
+    mine: tuple[float | None, float], theirs: tuple[float | None, float], *, wins: bool
+) -> None:
+    one, other = (Nearness(agreement=a, sqnr_db=b, samples=50) for a, b in (mine, theirs))
+    assert one.beats(other) is wins
+
+
+def test_fewer_samples_are_spread_over_all_of_them() -> None:
+    assert limited({0: np.arange(10)}, 4)[0].tolist() == [0, 2, 5, 7]
+
+
+def bias_of(pair: Pair, layer: Any) -> Any:
+    bias = pair.graph.constant(pair.graph.main.tensors[layer.op.inputs[2]])
+    return bias * pair.bias_step(layer)
+
+
+def named(samples: Any) -> list[dict[str, Any]]:
+    return [{"x": each[0].astype(np.float32)} for each in samples]
