@@ -349,7 +349,7 @@ def _verify(
             sample_rate_hz=recipe.sample_rate_hz,
         )
 
-    close = recipe.calibrate or (None if recipe.evaluate else converted.probe_file)
+    close = recipe.ranges_from or (None if recipe.evaluate else converted.probe_file)
     return verify(
         converted.float_file,
         [draft.path for draft in drafts],

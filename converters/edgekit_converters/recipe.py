@@ -36,8 +36,10 @@ class Recipe:
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
-        data: Labelled data for fine-tuning after pruning.
-        epochs: Epochs of that.
+        data: Labelled data for fine-tuning after pruning, and to train for integers; the
+            latter does without labels.
+        epochs: Epochs of fine-tuning after pruning.
+        qat: Epochs of quantization-aware training; 0 for none.
         labels: File with the names of the classes; None for those in the model or the data.
         preprocessing: What is said about preprocessing.
         sample_rate_hz: Sample rate of sounds; None for models that take no sound.
@@ -61,6 +63,7 @@ class Recipe:
     prune: str | None = None
     data: str | None = None
     epochs: int = 0
+    qat: int = 0
     labels: str | None = None
     preprocessing: Overrides = field(default_factory=Overrides)
     sample_rate_hz: int | None = None
@@ -80,6 +83,14 @@ class Recipe:
         if self.epochs and self.data is None:
             msg = "--epochs fine-tunes after pruning: give labelled data with --data DATA."
             raise UsageError(msg)
+        if self.qat < 0 or (self.qat and self.data is None):
+            msg = "--qat EPOCHS trains for integers: give data to train on with --data DATA."
+            raise UsageError(msg)
+
+    @property
+    def ranges_from(self) -> str | None:
+        """The data that show what typical inputs are."""
+        return self.calibrate or (self.data if self.qat else None)
 
     def to_carry(self) -> dict[str, Any]:
         """Return it as plain JSON for the manifest: names instead of paths, no defaults."""

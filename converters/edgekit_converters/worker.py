@@ -17,7 +17,7 @@ import numpy as np
 
 from edgekit import measure
 from edgekit.data import Dataset, open_dataset, read_labels
-from edgekit.errors import SourceError
+from edgekit.errors import DataError, SourceError
 from edgekit.evaluation.preprocessing import resolve
 from edgekit.files import atomic_write, told
 from edgekit.manifest import Calibration, Manifest, Preprocessing
@@ -126,6 +126,8 @@ class _Work:
         self._probe_file = folder / "probe.npz"
         self._folder = folder
         self._notes: list[str] = []
+        self._untreated: tuple[str, ...] = ()
+        self._plain: Source | None = None  # trained for integers, without fake quantization
         self._steps: dict[str, tuple[Step, ...]] = {}
 
     def all(self, schemes: Sequence[str]) -> Converted:
@@ -142,7 +144,9 @@ class _Work:
         pruning = None
         if self._wishes.prune is not None:
             smaller, pruning = self._pruned(loaded, preprocessing)
-            source = fix_batch(smaller)
+            loaded, source = smaller, fix_batch(smaller)
+        if self._wishes.qat:
+            source = fix_batch(self._trained(loaded, preprocessing))
         feed = self._feed(source, preprocessing)
         files = {scheme: str(self._convert(scheme, source, feed)) for scheme in schemes}
         return Converted(
@@ -220,6 +224,48 @@ class _Work:
         }
         return dataclasses.replace(source, model=pruned.model), bought
 
+    def _trained(self, source: Source, preprocessing: Preprocessing | None) -> Source:
+        """Train a Keras 3 model with fake quantization.
+
+        Raises:
+            SourceError: The source is no Keras 3 model, or has layers that cannot be treated.
+        """
+        if source.kind != "keras":
+            msg = (
+                f"{source.path.name} cannot be trained for integers: it was loaded by "
+                f"{source.loaded_by}, and that needs a Keras 3 model.\nLeave --qat out."
+            )
+            raise SourceError(msg)
+        from edgekit_converters.quantize.qat import train
+
+        wishes = self._wishes
+        data = self._training_data(str(wishes.data), source, preprocessing)
+        with self._watch.step("qat", "Quantization-aware training"):
+            trained = train(
+                source.model,
+                data,
+                wishes.qat,
+                per_tensor=wishes.per_tensor,
+                seed=wishes.seed,
+            )
+        self._plain = fix_batch(dataclasses.replace(source, model=trained.plain))
+        self._untreated = trained.untreated
+        return dataclasses.replace(source, model=trained.model)
+
+    def _training_data(
+        self, path: str, source: Source, preprocessing: Preprocessing | None
+    ) -> Dataset:
+        """Open data with their labels, or without where there are none to use."""
+        try:
+            return self._open(path, source, preprocessing, labelled=True)
+        except DataError as error:
+            data = self._open(path, source, preprocessing, labelled=False)
+            self._notes.append(
+                "Without labels to use, the model learned from its own float outputs: "
+                f"{str(error).splitlines()[0]}"
+            )
+            return data
+
     def _open(
         self, path: str, source: Source, preprocessing: Preprocessing | None, *, labelled: bool
     ) -> Dataset:
@@ -241,21 +287,23 @@ class _Work:
     def _feed(self, source: Source, preprocessing: Preprocessing | None) -> Feed | None:
         """Open the calibration data, if there are any."""
         wishes = self._wishes
-        if wishes.calibrate is None:
+        if wishes.ranges_from is None:
             return None
-        dataset = self._open(wishes.calibrate, source, preprocessing, labelled=False)
+        dataset = self._open(wishes.ranges_from, source, preprocessing, labelled=False)
         return Feed(dataset.subset(wishes.samples, wishes.seed))
 
     def _calibration(self, feed: Feed | None) -> Calibration | None:
         wishes = self._wishes
-        return feed.record(str(wishes.calibrate), wishes.seed) if feed and feed.used else None
+        return feed.record(str(wishes.ranges_from), wishes.seed) if feed and feed.used else None
 
     def _convert(self, scheme: str, source: Source, feed: Feed | None) -> Path:
         """Convert to one scheme, with the engine that can."""
         path = self._folder / f"{scheme}.tflite"
         feed = feed if scheme_facts(scheme).calibrated else None
         with self._watch.step(f"convert {scheme}", f"Converting to {scheme}"):
-            if source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
+            if self._plain is not None:
+                atomic_write(path, self._convert_trained(source, self._plain, feed))
+            elif source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
                 batches = feed.batches if feed else None
                 per_tensor = self._wishes.per_tensor
                 suited = without_loops(source, scheme)
@@ -268,7 +316,8 @@ class _Work:
                 inputs = (each.inputs for each in feed.samples()) if feed else None
                 made = quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
                 self._notes.extend(made.notes)
-        if scheme == "int8" and feed and self._wishes.bias_correction:
+        wanted = self._wishes.bias_correction and self._plain is None
+        if scheme == "int8" and feed and wanted:
             self._improve(scheme, path, source, feed)
         return path
 
@@ -294,6 +343,21 @@ class _Work:
         path = self._folder / "pruned.tflite"
         write_float(source, path)
         return path
+
+    def _convert_trained(self, source: Source, plain: Source, feed: Feed | None) -> bytes:
+        """Convert what was trained for integers, or calibrate it where that does not do."""
+        from edgekit_converters.quantize.qat.export import convert_trained
+
+        per_tensor = self._wishes.per_tensor
+        content, problem = convert_trained(source.model, per_tensor=per_tensor)
+        if not problem or feed is None:
+            return content
+        names = ", ".join(self._untreated) or "none that is known to be the cause"
+        self._notes.append(
+            f"With the ranges of --qat {problem} (layers without fake quantization inside: "
+            f"{names}). The trained weights were kept and all ranges calibrated instead."
+        )
+        return convert_keras(plain.model, "int8", feed.batches, per_tensor=per_tensor)
 
 
 _LIBRARIES = ("edgekit", "tensorflow", "keras", "tf-keras", "ai-edge-quantizer")

@@ -22,8 +22,7 @@ from edgekit_converters.recipe import Recipe
     help="Device to convert for; may be given several times. See: edgekit targets  [host]",
 )
 @click.option("--prune", metavar="AMOUNT", help="Prune first, e.g. channels:0.5 or macs:0.5.")
-@click.option("--data", metavar="DATA", help="Labelled data to fine-tune on after pruning.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Fine-tune so long after pruning.")
+@click.option("--epochs", type=click.IntRange(min=0), help="Fine-tune on --data after pruning.")
 @common_options.output_dir
 @options.recipe
 def convert(recipe: Recipe, output: Path) -> Conversion:

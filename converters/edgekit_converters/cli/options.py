@@ -25,6 +25,13 @@ _OPTIONS = (
     ),
     click.option("--calibrate", metavar="DATA", help="Typical inputs, for the ranges."),
     click.option("--samples", type=click.IntRange(min=1), help="Calibrate on so many.  [200]"),
+    click.option(
+        "--qat",
+        type=click.IntRange(min=0),
+        metavar="EPOCHS",
+        help="Train for integers, on --data; for models that lose too much otherwise.",
+    ),
+    click.option("--data", metavar="DATA", help="Labelled data to train on."),
     click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
     click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
     click.option(

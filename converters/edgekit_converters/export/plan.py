@@ -34,7 +34,10 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
     """
     made = tuple(_plan(load_target(name), recipe) for name in dict.fromkeys(recipe.targets))
     needy = sorted({plan.scheme for plan in made if scheme_facts(plan.scheme).calibrated})
-    if needy and recipe.calibrate is None:
+    if recipe.qat and any(plan.scheme != "int8" for plan in made):
+        msg = f"--qat trains for int8; asked for {', '.join(p.scheme for p in made)}."
+        raise UsageError(msg)
+    if needy and recipe.ranges_from is None:
         msg = (
             f"Scheme {', '.join(needy)} takes its ranges from data, and none were given.\n"
             "Add --calibrate DATA: a folder of 50 or more typical inputs, an .npz or an .npy."

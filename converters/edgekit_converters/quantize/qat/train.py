@@ -1,0 +1,130 @@
+"""Train a model with its rounding in the loop.
+
+1. BatchNorm is folded (`fold`), fake quantization is put in (`build`).
+2. Ranges start from some batches of the training data.
+3. Adam with a rate that falls to zero; ranges follow slowly, and rest in the last quarter.
+
+What it learns is what `prune.training` teaches, with the original as the teacher.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from edgekit.data import Dataset
+from edgekit.progress import task
+from edgekit_converters.prune.training import Lesson, lesson
+from edgekit_converters.quantize.qat.build import Fake, build
+from edgekit_converters.quantize.qat.fake import watching
+from edgekit_converters.quantize.qat.fold import fold
+
+RATE = 1e-4
+_WATCHED = 16  # batches that ranges start from
+_RANGES_LEARN = 0.75  # share of the steps
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A model trained for its integer form.
+
+    Attributes:
+        model: With fake quantization; the converter finds the ranges in it.
+        plain: The same weights without it, to be calibrated as any model.
+        folded: Names of the BatchNorm layers that were folded.
+        untreated: Layers that are not known to become one integer op.
+        epochs: Times through the data.
+    """
+
+    model: Any
+    plain: Any
+    folded: tuple[str, ...]
+    untreated: tuple[str, ...]
+    epochs: int
+
+
+def train(
+    model: Any,
+    dataset: Dataset,
+    epochs: int,
+    *,
+    per_tensor: bool = False,
+    learning_rate: float = RATE,
+    seed: int = 0,
+) -> Trained:
+    """Fine-tune a model with fake quantization.
+
+    Args:
+        model: A Keras 3 model, Functional or Sequential; it is left as it is.
+        dataset: Samples by the names of the model's inputs; without labels it learns from
+            the outputs of the model.
+        epochs: Times through the data, at least 1.
+        per_tensor: One scale a kernel instead of one a channel.
+        learning_rate: The first learning rate.
+        seed: Order of the samples.
+
+    Raises:
+        SourceError: The model is no graph of layers, or has layers that cannot be treated.
+        DataError: There are no samples, or their labels do not fit.
+    """
+    keras.utils.set_random_seed(seed)
+    folded = fold(model, seed=seed)
+    fake = build(folded.model, per_tensor=per_tensor)
+    with lesson(model, dataset, teacher=model, seed=seed) as taught:
+        watch(fake, taught)
+        _fit(fake, taught, epochs, learning_rate)
+    finish(fake)
+    return Trained(
+        model=fake.model,
+        plain=folded.model,
+        folded=folded.norms,
+        untreated=fake.untreated,
+        epochs=epochs,
+    )
+
+
+def watch(fake: Fake, taught: Lesson) -> None:
+    """Set the ranges from the first batches."""
+    with watching(fake.ranges), task("Measuring ranges"):
+        for index in range(min(_WATCHED, len(taught.batches))):
+            fake.model(taught.batches[index][0], training=False)
+
+
+def finish(fake: Fake) -> None:
+    """Give the original its trained weights, and leave kernels to the converter."""
+    for original, twin in fake.variables:
+        original.assign(twin)
+    for layer in fake.kernels:
+        layer.exact = True
+
+
+def _fit(fake: Fake, taught: Lesson, epochs: int, learning_rate: float) -> None:
+    steps = epochs * len(taught.batches)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    student = fake.trained
+    student.compile(keras.optimizers.Adam(rate), loss=taught.loss, jit_compile=False)
+    with task(f"Training for integers, {epochs} epochs", steps) as advance:
+        rest = _Rest(fake, int(steps * _RANGES_LEARN), advance)
+        student.fit(taught.batches, epochs=epochs, verbose=0, callbacks=[rest])
+    # What was needed to train is no part of the model.
+    student.optimizer, student.compiled = None, False
+
+
+class _Rest(keras.callbacks.Callback):  # type: ignore[misc] # keras has no types
+    """Counts batches, and lets the ranges rest after some."""
+
+    def __init__(self, fake: Fake, after: int, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self._fake, self._left, self._advance = fake, after, advance
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 (as keras calls it)
+        """Count one."""
+        self._advance(1)
+        self._left -= 1
+        if self._left == 0:
+            for layer in self._fake.ranges:
+                layer.learning.assign(0.0)
