@@ -71,6 +71,7 @@ def quantize_tflite(
     samples: Samples | None,
     keep_float: Sequence[str] = (),
     per_channel_dense: bool | None = None,
+    per_tensor: bool = False,
 ) -> Outcome:
     """Quantize a float .tflite file. Call it in a guarded child: it runs the model.
 
@@ -85,6 +86,8 @@ def quantize_tflite(
         per_channel_dense: One scale a channel in FULLY_CONNECTED weights, or one a tensor.
             None takes one a channel, but not in `dynamic`, where tflite-runtime 2.14 refuses
             them or computes nonsense.
+        per_tensor: One scale for all weights of a layer, in every operator, as old
+            accelerators want it. Equalise the channels before (`chain.equalize`).
 
     Raises:
         UnknownName: There is no such scheme, or nothing is called as `keep_float` says.
@@ -101,18 +104,19 @@ def quantize_tflite(
     float_graph = prepare(float_path)
     graph = Graph(float_graph.data)
     dense = scheme != "dynamic" if per_channel_dense is None else per_channel_dense
+    told = {"dense": dense and not per_tensor, "convolutions": not per_tensor}
     left_out = {op.index: "as asked" for op in _called(graph, keep_float)}
     if scheme in _STATIC_BITS and samples is not None:
         _refuse_control_flow(graph, float_path, scheme)
         ranges = measure(float_graph.data, float_path, samples)
         left_out = _unsuited(graph, scheme) | left_out
-        recipe = _Recipe(scheme, graph, left_out, dense=dense)
+        recipe = _Recipe(scheme, graph, left_out, **told)
         model = read(recipe.apply(float_graph.data, float_path, ranges)).model
         mend_biases(model, graph)
         scopes = {_scope(graph, graph.ops[index]) for index in left_out}
         close_islands(model, ranges, scopes, bits=_STATIC_BITS[scheme])
     else:
-        recipe = _Recipe(scheme, graph, left_out, dense=dense)
+        recipe = _Recipe(scheme, graph, left_out, **told)
         model = read(recipe.apply(float_graph.data, float_path, {})).model
     data = _finished(model, float_path, scheme)
     kept = _kept_float(Graph(data), graph, left_out) if scheme in _STATIC_BITS else {}
@@ -185,13 +189,21 @@ class _Recipe:
         graph: The float model.
         left_out: Numbers of operators that stay in float.
         dense: Whether FULLY_CONNECTED weights have one scale a channel.
+        convolutions: Whether the weights of the other operators have.
     """
 
     def __init__(
-        self, scheme: str, graph: Graph, left_out: Iterable[int], *, dense: bool
+        self,
+        scheme: str,
+        graph: Graph,
+        left_out: Iterable[int],
+        *,
+        dense: bool,
+        convolutions: bool,
     ) -> None:
         self._scheme = scheme
         self._dense = dense
+        self._convolutions = convolutions
         self._left_out = [f"^{re.escape(_scope(graph, graph.ops[i]))}$" for i in left_out]
 
     def apply(self, data: bytes, path: Path, ranges: dict[str, Range]) -> bytes:
@@ -224,7 +236,8 @@ class _Recipe:
     def _tell(self, engine: Any) -> None:
         types = need("ai_edge_quantizer.qtyping", "quantize .tflite files")
         ops, granularity = types.TFLOperationName, types.QuantGranularity
-        self._add(engine, ops.ALL_SUPPORTED, granularity.CHANNELWISE)
+        usual = granularity.CHANNELWISE if self._convolutions else granularity.TENSORWISE
+        self._add(engine, ops.ALL_SUPPORTED, usual)
         if not self._dense and self._scheme != "float16":
             self._add(engine, ops.FULLY_CONNECTED, granularity.TENSORWISE)
         if self._scheme == "int8":  # its kernel knows one scale only

@@ -124,6 +124,18 @@ def test_weights_have_one_scale_a_channel(float_file: Any, tmp_path: Path) -> No
     assert scales == {"CONV_2D": 8, "DEPTHWISE_CONV_2D": 8, "FULLY_CONNECTED": 5}
 
 
+def test_per_tensor_gives_every_layer_one_scale(float_file: Any, tmp_path: Path) -> None:
+    made = tmp_path / "made.tflite"
+    source, fresh = float_file(net, IMAGE), samples(10, seed=1)
+    quantize_tflite(source, made, scheme="int8", samples=samples(20), per_tensor=True)
+    scales = {
+        op.op: len(graph_weights(made, op).scale) for op in Graph(made).ops if is_matrix(op)
+    }
+    assert scales == {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}
+    assert sqnr_db(outputs(source, fresh), outputs(made, fresh)) > 25
+    assert Graph(made).fully_integer
+
+
 def is_matrix(op: Any) -> bool:
     return op.op in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 

@@ -193,7 +193,7 @@ def samples_within(graph: Graph, budget: int = BUDGET_BYTES) -> int:
     for op in graph.ops:
         alive += sum(size[i] for i in op.outputs)
         most = max(most, alive)
-        ends = {i for i in (*op.inputs, *op.outputs) if last.get(i, -1) == op.index}
+        ends = {i for i in {*op.inputs, *op.outputs} - {-1} if last.get(i) == op.index}
         alive -= sum(size[i] for i in ends if not graph.main.tensors[i].is_constant)
     return max(1, budget // most)
 
