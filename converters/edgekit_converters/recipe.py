@@ -36,6 +36,9 @@ class Recipe:
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
+        importance: Which channels go first: `l1`, `l2`, `batchnorm` or `taylor`.
+        prune_steps: Rounds of taking channels and fine-tuning.
+        distill: Learn from the outputs of the original too, while fine-tuning.
         data: Labelled data for fine-tuning after pruning, and to train for integers; the
             latter does without labels.
         epochs: Epochs of fine-tuning after pruning.
@@ -61,6 +64,9 @@ class Recipe:
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None
+    importance: str = "l1"
+    prune_steps: int = 1
+    distill: bool = False
     data: str | None = None
     epochs: int = 0
     qat: int = 0
@@ -79,12 +85,27 @@ class Recipe:
             msg = "--max-drop compares accuracies: give labelled data with --evaluate DATA."
             raise UsageError(msg)
         if self.prune is not None:
-            amount.parse(self.prune)
+            self._check_prune(amount.checked(self.prune))
         if self.epochs and self.data is None:
             msg = "--epochs fine-tunes after pruning: give labelled data with --data DATA."
             raise UsageError(msg)
         if self.qat < 0 or (self.qat and self.data is None):
             msg = "--qat EPOCHS trains for integers: give data to train on with --data DATA."
+            raise UsageError(msg)
+
+    def _check_prune(self, wanted: amount.Amount) -> None:
+        amount.check_steps(wanted, self.prune_steps, self.epochs)
+        if self.importance == "taylor" and self.data is None:
+            msg = "--importance taylor needs labelled data; give them with --data DATA."
+            raise UsageError(msg)
+        if self.distill and not self.epochs:
+            msg = "--distill is a way to fine-tune; say for how long with --epochs N."
+            raise UsageError(msg)
+        if self.qat and wanted.method != "channels":
+            msg = (
+                f"--qat moves every weight, also those that --prune {wanted} sets.\n"
+                "Leave one of them out, or prune channels."
+            )
             raise UsageError(msg)
 
     @property

@@ -209,19 +209,24 @@ class _Work:
         wishes = self._wishes
         data = None
         if wishes.data is not None:
-            data = self._open(wishes.data, source, preprocessing, labelled=True)
+            labelled = not wishes.distill
+            data = self._open(wishes.data, source, preprocessing, labelled=labelled)
         with self._watch.step("prune", f"Pruning {wishes.prune}"):
             pruned = prune(
                 source.model,
                 str(wishes.prune),
+                importance=wishes.importance,
                 data=data,
                 epochs=wishes.epochs,
+                distill=wishes.distill,
+                steps=wishes.prune_steps,
                 seed=wishes.seed,
             )
         bought = {
             name: to_json(getattr(pruned, name))
-            for name in ("before", "after", "frozen", "proof_difference")
+            for name in ("before", "after", "kernels", "frozen", "proof_difference")
         }
+        bought["amount"] = wishes.prune
         return dataclasses.replace(source, model=pruned.model), bought
 
     def _trained(self, source: Source, preprocessing: Preprocessing | None) -> Source:

@@ -21,7 +21,26 @@ from edgekit_converters.recipe import Recipe
     metavar="NAME|FILE.toml",
     help="Device to convert for; may be given several times. See: edgekit targets  [host]",
 )
-@click.option("--prune", metavar="AMOUNT", help="Prune first, e.g. channels:0.5 or macs:0.5.")
+@click.option(
+    "--prune",
+    metavar="AMOUNT",
+    help="Prune first: channels:0.5, macs:0.5 or latency:0.5@host makes it faster; "
+    "magnitude:0.8, 2:4, block:0.8 or clusters:32 a smaller download.",
+)
+@click.option(
+    "--importance",
+    type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
+    help="Which channels go first; taylor needs --data.  [l1]",
+)
+@click.option(
+    "--steps",
+    "prune_steps",
+    type=click.IntRange(min=1),
+    help="Take channels in so many rounds, fine-tuning after each.  [1]",
+)
+@click.option(
+    "--distill", is_flag=True, default=None, help="Fine-tune on the original's outputs, too."
+)
 @click.option("--epochs", type=click.IntRange(min=0), help="Fine-tune on --data after pruning.")
 @common_options.output_dir
 @options.recipe

@@ -87,6 +87,13 @@ def _show_pruning(pruning: Document | None) -> None:
     if pruning is None:
         return
     before, after = pruning["before"], pruning["after"]
+    if pruning["proof_difference"] is None:
+        tables.line(
+            f"Pruned by {pruning['amount']}: {after['nonzero'] / after['parameters']:.0%} of "
+            "the parameters are not zero. That makes a smaller download, not a faster model; "
+            "channels:SHARE does both."
+        )
+        return
     changes = (f"{after[key] / before[key]:.0%} of the {key}" for key in ("macs", "parameters"))
     tables.line(
         f"Pruned to {' and '.join(changes)}; equal to the masked original within "

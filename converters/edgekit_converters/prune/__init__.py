@@ -1,6 +1,9 @@
-"""Pruning for Keras 3: take channels out of a model and prove that the rest is unchanged.
+"""Pruning for Keras 3: of channels, proved right, and of single weights, checked.
 
-`prune` is the front door; it loads Keras on first use. The steps, one module each:
+`prune` is the front door (`front`, with the table of methods); it loads Keras on first
+use. `amount` reads what is asked, `job` holds it and what comes out.
+
+Taking channels out (`channels`), one module each step:
 
 1. `graph`: the model as a flat list of calls, nested models opened.
 2. `rules` walk through it and write into the `book` how channels (`atoms`) hang together.
@@ -9,16 +12,24 @@
 5. `rebuild` makes the smaller model, `reference` proves it equal to the masked original.
 6. `training` fine-tunes it, from labels, from the original's outputs, or both.
 
+Where a share of the latency should go, `latency` finds the share of MACs that does it.
+
+Single weights (`sparse`): `kernels` finds where they are, `masks` chooses which become
+zero, `schedule` does so while the model learns, `cluster` leaves few different values.
+
 `command` does all of it with files, in a child process, and measures what it bought.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit_converters.prune.channels import ModelCost, Pruned, prune
+    from edgekit_converters.prune.front import prune
+    from edgekit_converters.prune.job import ModelCost, Pruned
     from edgekit_converters.prune.training import finetune
 
 __all__ = ["ModelCost", "Pruned", "finetune", "prune"]
+
+_HOMES = {"ModelCost": "job", "Pruned": "job", "finetune": "training", "prune": "front"}
 
 
 def __getattr__(name: str) -> Any:
@@ -27,5 +38,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(msg)
     from edgekit.extras import need
 
-    module = "training" if name == "finetune" else "channels"
-    return getattr(need(f"edgekit_converters.prune.{module}", "prune models"), name)
+    return getattr(need(f"edgekit_converters.prune.{_HOMES[name]}", "prune models"), name)

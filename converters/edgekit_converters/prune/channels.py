@@ -1,146 +1,147 @@
-"""Channel pruning: the smaller model, what it costs, and the proof that it is right."""
+"""Channel pruning: take channels out, prove the smaller model right, fine-tune, repeat."""
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
-from edgekit.data import Dataset
-from edgekit.errors import SourceError, UsageError
+from edgekit.errors import SourceError
 from edgekit.progress import task
-from edgekit_converters.prune import amount as amounts
 from edgekit_converters.prune import groups as grouping
-from edgekit_converters.prune.book import Book
+from edgekit_converters.prune import latency
+from edgekit_converters.prune.amount import Amount
+from edgekit_converters.prune.book import Book, Kept
 from edgekit_converters.prune.graph import Graph
-from edgekit_converters.prune.groups import Frozen, Group
+from edgekit_converters.prune.groups import Group
 from edgekit_converters.prune.importance import score
+from edgekit_converters.prune.job import Job, Pruned, Thinned, cost, cost_of
 from edgekit_converters.prune.rebuild import rebuild
 from edgekit_converters.prune.reference import prove
 from edgekit_converters.prune.rules import read
-from edgekit_converters.prune.select import Ranking, Scores, choose
+from edgekit_converters.prune.select import Scores, choose
 from edgekit_converters.prune.training import finetune, lesson
 
 _TAYLOR_BATCHES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCost:
-    """What a model costs to keep and to run.
-
-    Attributes:
-        parameters: Values in all its weights.
-        macs: Multiply-accumulates of one sample, in layers with kernels.
-    """
-
-    parameters: int
-    macs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thinned:
-    """A group of layers that lost channels, or could have.
-
-    Attributes:
-        layers: Names of the layers.
-        before: Channels that they shared.
-        after: Channels that are left.
-    """
-
-    layers: tuple[str, ...]
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """A pruned model and what is known about it.
-
-    Attributes:
-        model: The Keras model, not compiled.
-        before: Cost of the original.
-        after: Cost of the pruned model.
-        thinned: The groups that could be pruned.
-        frozen: The groups that could not, with the reason.
-        proof_difference: Largest difference from the masked original on random input,
-            before any fine-tuning, as a share of the largest output where that is above 1.
-    """
-
-    model: Any
-    before: ModelCost
-    after: ModelCost
-    thinned: tuple[Thinned, ...]
-    frozen: tuple[Frozen, ...]
-    proof_difference: float
-
-
-def prune(
-    model: Any,
-    amount: str,
-    *,
-    importance: str = "l1",
-    ranking: Ranking | None = None,
-    data: Dataset | None = None,
-    epochs: int = 0,
-    distill: bool = False,
-    seed: int = 0,
-) -> Pruned:
-    """Take channels out of a model, prove the rest unchanged, and fine-tune it.
+def prune(model: Any, job: Job) -> Pruned:
+    """Take channels out of a model, in one step or several.
 
     Args:
-        model: A Keras 3 model, Functional or Sequential; it is left as it is.
-        amount: `channels:0.5`, `macs:0.5` or `0.5` (channels): the share that goes. Each
-            layer keeps a multiple of 8 channels, or all of them if it has fewer than 8.
-        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data).
-        ranking: `layer`: the same share from each layer; `global`: the least important
-            channels anywhere. Default: `layer` for channels, `global` for MACs.
-        data: Samples to fine-tune on.
-        epochs: Times through the data; 0 leaves the weights as they are.
-        distill: Learn from the outputs of the original too.
-        seed: Order of the samples.
+        model: A Keras 3 model; it is left as it is.
+        job: What goes. With several steps each takes its part of what goes in the end,
+            ranked by the weights as they are by then, and fine-tunes its part of the epochs.
 
     Raises:
-        UsageError: The options contradict each other, or ask for too much.
+        UsageError: So much cannot be removed.
         SourceError: The model is no graph of layers, or nothing in it can be pruned.
         EdgekitError: The proof failed; the pruned model is thrown away.
     """
-    wanted = amounts.parse(amount)
-    if epochs and data is None:
-        msg = f"Fine-tuning for {epochs} epochs needs data; give them with --data."
-        raise UsageError(msg)
-    book = read(Graph(model))
-    groups = grouping.find(book)
-    open_groups = [group for group in groups if not group.reasons]
-    _check_any(book, groups, open_groups)
-    scores = _scores(book, open_groups, importance, data, seed)
-    kept = choose(book, open_groups, scores, wanted, ranking)
-    with task("Building the smaller model and proving it right"):
-        smaller = rebuild(book, kept)
-        difference = prove(book, kept, smaller, seed=seed)
-    if epochs and data is not None:
-        finetune(smaller, data, epochs, teacher=model if distill else None, seed=seed)
+    round_ = _Round(model, job)
+    groups, macs = round_.open_groups, round_.macs
+    sizes = {group.layers: len(group.units) for group in groups}
+    amount = round_.by_macs(job.amount)
+    smaller, differences = model, []
+    for part, epochs in _parts(amount, job):
+        if smaller is not model:
+            round_ = _Round(smaller, job, sizes)
+        smaller, difference = round_.smaller(part, macs)
+        differences.append(difference)
+        if epochs and job.data is not None:
+            teacher = model if job.distill else None
+            finetune(smaller, job.data, epochs, teacher=teacher, seed=job.seed)
+    left = {group.layers: len(group.units) for group in grouping.find(read(Graph(smaller)))}
     return Pruned(
         model=smaller,
-        before=ModelCost(parameters=model.count_params(), macs=book.macs(book.everything())),
+        before=cost(model),
         after=cost(smaller),
         thinned=tuple(
-            Thinned(
-                layers=group.layers,
-                before=len(group.units),
-                after=int(kept[group.units].sum()),
-            )
-            for group in open_groups
+            Thinned(layers=layers, before=size, after=left.get(layers, size))
+            for layers, size in sizes.items()
         ),
-        frozen=grouping.frozen(book, groups),
-        proof_difference=difference,
+        frozen=round_.frozen,
+        proof_difference=max(differences),
     )
 
 
-def cost(model: Any) -> ModelCost:
-    """Count what a model costs.
+def _parts(amount: Amount, job: Job) -> Iterator[tuple[Amount, int]]:
+    """The amount after each step, and the epochs that follow it.
+
+    Every step takes the same share of what is left: large steps first, small ones last.
+    """
+    done = 0
+    for step in range(1, job.steps + 1):
+        share = 1.0 - (1.0 - amount.share) ** (step / job.steps)
+        until = round(job.epochs * step / job.steps)
+        last = step == job.steps
+        yield amount if last else dataclasses.replace(amount, share=share), until - done
+        done = until
+
+
+class _Round:
+    """A model as it stands before channels are taken.
+
+    Args:
+        model: The model.
+        job: What is asked.
+        sizes: How many units each group had at first, by its layers; None for now.
 
     Raises:
-        SourceError: The model is no graph of layers.
+        SourceError: The model is no graph of layers, or nothing in it can be pruned.
     """
-    book = read(Graph(model))
-    return ModelCost(parameters=model.count_params(), macs=book.macs(book.everything()))
+
+    def __init__(
+        self, model: Any, job: Job, sizes: dict[tuple[str, ...], int] | None = None
+    ) -> None:
+        self._job = job
+        self._book = read(Graph(model))
+        groups = grouping.find(self._book)
+        self.open_groups = [group for group in groups if not group.reasons]
+        if sizes is None:
+            _check_any(self._book, groups, self.open_groups)
+        else:
+            self.open_groups = [
+                dataclasses.replace(group, whole=sizes.get(group.layers, group.whole))
+                for group in self.open_groups
+            ]
+        self.frozen = grouping.frozen(self._book, groups)
+        self.macs = cost_of(self._book).macs
+        self._scores = _scores(self._book, self.open_groups, job)
+
+    def smaller(self, amount: Amount, macs: int | None = None) -> tuple[Any, float]:
+        """Build the smaller model and prove it right.
+
+        Args:
+            amount: What should be gone after this.
+            macs: MACs that the amount is a share of.
+
+        Returns:
+            The model, and its difference from the masked original.
+        """
+        kept = self._kept(amount, macs)
+        with task("Building the smaller model and proving it right"):
+            smaller = rebuild(self._book, kept)
+            return smaller, prove(self._book, kept, smaller, seed=self._job.seed)
+
+    def by_macs(self, amount: Amount) -> Amount:
+        """Turn a share of the latency into the share of MACs that gives it, by measuring."""
+        if amount.kind != "latency":
+            return amount
+        share = latency.macs_share(
+            self._book.graph.model,
+            lambda macs: rebuild(self._book, self._kept(Amount("macs", macs), None)),
+            amount,
+        )
+        return Amount("macs", share)
+
+    def _kept(self, amount: Amount, macs: int | None) -> Kept:
+        return choose(
+            self._book,
+            self.open_groups,
+            self._scores,
+            amount,
+            ranking=self._job.ranking,
+            macs=macs,
+        )
 
 
 def _check_any(book: Book, groups: list[Group], open_groups: list[Group]) -> None:
@@ -161,11 +162,9 @@ def _check_any(book: Book, groups: list[Group], open_groups: list[Group]) -> Non
     raise SourceError(msg)
 
 
-def _scores(
-    book: Book, groups: list[Group], importance: str, data: Dataset | None, seed: int
-) -> Scores:
-    if importance != "taylor" or data is None:
-        return score(book, groups, importance)
-    with lesson(book.graph.model, data, seed=seed) as taught:
+def _scores(book: Book, groups: list[Group], job: Job) -> Scores:
+    if job.importance != "taylor" or job.data is None:
+        return score(book, groups, job.importance)
+    with lesson(book.graph.model, job.data, seed=job.seed) as taught:
         batches = (taught.batches[i] for i in range(min(_TAYLOR_BATCHES, len(taught.batches))))
-        return score(book, groups, importance, batches=batches, loss=taught.loss)
+        return score(book, groups, job.importance, batches=batches, loss=taught.loss)

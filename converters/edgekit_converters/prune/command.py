@@ -1,12 +1,11 @@
 """Prune a model file into another one, and measure what it bought.
 
-Loading, pruning and training happen in one guarded child. What it bought is measured on
-the float .tflite of either model, because that is what devices run.
+Loading, pruning, training and converting happen in one guarded child; `bought` measures.
 """
 
 import dataclasses
-import gzip
 import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,17 +13,17 @@ from typing import Any, Literal
 from edgekit import guard
 from edgekit.artifact import write_keras_manifest, write_manifest
 from edgekit.errors import SourceError, UsageError
-from edgekit.evaluation.evaluate import Evaluation, evaluate
 from edgekit.files import atomic_write, scratch_dir
 from edgekit.manifest import Manifest, Overrides
-from edgekit.measure import Summary, library_versions
-from edgekit.profiling.profile import profile_many
+from edgekit.measure import library_versions
 from edgekit.records import from_json, to_json
 from edgekit_converters.prune import amount as amounts
+from edgekit_converters.prune.bought import AFTER, BEFORE, Measured, Side, advice, measure
 
 _log = logging.getLogger(__name__)
 
-_SMALLER, _BEFORE, _AFTER = "smaller.keras", "before.tflite", "after.tflite"
+_SMALLER = "smaller.keras"
+_SAMPLES = 200  # to calibrate on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +32,15 @@ class PruneRequest:
 
     Attributes:
         model: A Keras file.
-        amount: Share that goes, see `edgekit_converters.prune.amount`.
-        importance: `l1`, `l2`, `batchnorm` or `taylor`.
+        amount: What goes, see `edgekit_converters.prune.amount`.
+        importance: Of channels: `l1`, `l2`, `batchnorm` or `taylor`.
         ranking: `layer` or `global`; None takes what suits the amount.
         data: Data to fine-tune on, and for `taylor`.
-        epochs: Times through the data.
+        epochs: Times through the data, all steps together.
         distill: Learn from the outputs of the original too.
+        steps: Rounds of taking channels and fine-tuning.
+        depthwise: Take single weights of depthwise kernels, too.
+        calibrate: Typical inputs, to measure the int8 files as well.
         evaluate: Labelled data for the metric before and after.
         seed: Order of the samples.
         labels: File with the names of the classes.
@@ -56,6 +58,9 @@ class PruneRequest:
     data: str | None = None
     epochs: int = 0
     distill: bool = False
+    steps: int = 1
+    depthwise: bool = False
+    calibrate: str | None = None
     evaluate: str | None = None
     seed: int = 0
     labels: str | None = None
@@ -66,7 +71,7 @@ class PruneRequest:
     trust: bool = False
 
     def __post_init__(self) -> None:
-        amounts.parse(self.amount)
+        amounts.check_steps(amounts.checked(self.amount), self.steps, self.epochs)
         if self.data is None and (self.epochs or self.importance == "taylor"):
             msg = "Fine-tuning and importance 'taylor' need data; give them with --data DATA."
             raise UsageError(msg)
@@ -76,68 +81,55 @@ class PruneRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """A model before or after pruning.
-
-    Attributes:
-        parameters: Values in all its weights.
-        macs: Multiply-accumulates of one sample.
-        bytes: Size of its float .tflite; None if it has none, as for the rest.
-        gzip_bytes: The same as a download.
-        latency_ms: Of that file on this machine, both sides measured in turns.
-        metric: Name of the metric; None without evaluation data.
-        value: Its value.
-    """
-
-    parameters: int
-    macs: int
-    bytes: int | None
-    gzip_bytes: int | None
-    latency_ms: Summary | None
-    metric: str | None
-    value: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PruneResult:
     """What one pruning made.
 
     Attributes:
         path: The .keras file that was written.
         source: The model it was made from.
+        method: `channels`, `magnitude`, `2:4`, `block` or `cluster`.
         amount: What was asked, in full.
-        importance: How channels were ranked.
+        importance: How channels were ranked; None where single weights were.
         epochs: Epochs of fine-tuning.
+        steps: Rounds in which channels were taken.
         before: The original.
         after: The pruned model.
         thinned: Groups of layers that could lose channels: before and after.
-        frozen: Layers that could not, with the reason.
-        proof_difference: Largest difference from the masked original before fine-tuning.
+        kernels: Kernels that lost single weights or values: zeros and values left.
+        frozen: What was left alone, with the reason.
+        proof_difference: Largest difference from the masked original before fine-tuning;
+            None where the layers stayed as they are.
+        advice: Where no speed was bought, what would buy it; else None.
         evaluated_on: Where the metric comes from; None without evaluation data.
     """
 
     path: str
     source: str
+    method: amounts.Method
     amount: str
-    importance: str
+    importance: str | None
     epochs: int
+    steps: int
     before: Side
     after: Side
     thinned: tuple[dict[str, Any], ...]
+    kernels: tuple[dict[str, Any], ...]
     frozen: tuple[dict[str, Any], ...]
-    proof_difference: float
+    proof_difference: float | None
+    advice: str | None
     evaluated_on: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
-    """What the child hands back; see `channels.Pruned`."""
+    """What the child hands back; see `job.Pruned`."""
 
     before: dict[str, int]
     after: dict[str, int]
     thinned: tuple[dict[str, Any], ...]
+    kernels: tuple[dict[str, Any], ...]
     frozen: tuple[dict[str, Any], ...]
-    proof_difference: float
+    proof_difference: float | None
 
 
 def prune_file(request: PruneRequest, output: Path) -> PruneResult:
@@ -149,8 +141,9 @@ def prune_file(request: PruneRequest, output: Path) -> PruneResult:
 
     Raises:
         UsageError: The request contradicts itself or asks for too much.
+        TargetError: Nothing tells the latency on the target.
         InputError: The model or the data cannot be used.
-        EdgekitError: The pruned model is not equal to its masked original.
+        EdgekitError: The pruned model is not what it should be.
     """
     if output.suffix != ".keras":
         msg = (
@@ -165,57 +158,34 @@ def prune_file(request: PruneRequest, output: Path) -> PruneResult:
             folder=folder,
         )
         done = from_json(_Done, answer, "the pruned model")
-        before, after = _measure(done, folder, request)
+        before, after = measure((done.before, done.after), folder, _measured(request))
         atomic_write(output, (folder / _SMALLER).read_bytes())
+    amount = amounts.parse(request.amount)
+    by_channels = amount.method == "channels"
     return PruneResult(
         path=str(output),
         source=request.model,
-        amount=str(amounts.parse(request.amount)),
-        importance=request.importance,
+        method=amount.method,
+        amount=str(amount),
+        importance=request.importance if by_channels else None,
         epochs=request.epochs,
+        steps=request.steps,
         before=before,
         after=after,
         thinned=done.thinned,
+        kernels=done.kernels,
         frozen=done.frozen,
         proof_difference=done.proof_difference,
+        advice=advice(amount.method, before, after),
         evaluated_on=request.evaluate,
     )
 
 
-def _measure(done: _Done, folder: Path, request: PruneRequest) -> tuple[Side, Side]:
-    """Measure both float .tflite files, if they exist."""
-    costs, files = (done.before, done.after), [folder / _BEFORE, folder / _AFTER]
-    if not all(file.exists() for file in files):
-        if request.evaluate:
-            _log.warning("Without a float .tflite of both, nothing was evaluated.")
-        none = dict.fromkeys(("bytes", "gzip_bytes", "latency_ms", "metric", "value"))
-        sides = [Side(**cost, **none) for cost in costs]  # type: ignore[arg-type] # fields by name
-        return sides[0], sides[1]
-    profiles = profile_many(files)
-    scores = [_evaluate(file, request) for file in files]
-    sides = [
-        Side(
-            **cost,
-            bytes=file.stat().st_size,
-            gzip_bytes=len(gzip.compress(file.read_bytes(), mtime=0)),
-            latency_ms=profile.latency_ms,
-            metric=score.metric if score else None,
-            value=score.value if score else None,
-        )
-        for cost, file, profile, score in zip(costs, files, profiles, scores, strict=True)
-    ]
-    return sides[0], sides[1]
-
-
-def _evaluate(file: Path, request: PruneRequest) -> Evaluation | None:
-    if request.evaluate is None:
-        return None
-    from edgekit.data import read_labels
-
-    return evaluate(
-        file,
-        request.evaluate,
-        labels=read_labels(Path(request.labels)) if request.labels else (),
+def _measured(request: PruneRequest) -> Measured:
+    """What the metric needs to know of a request."""
+    return Measured(
+        evaluate=request.evaluate,
+        labels=request.labels,
         overrides=request.overrides,
         sample_rate_hz=request.sample_rate_hz,
     )
@@ -223,7 +193,7 @@ def _evaluate(file: Path, request: PruneRequest) -> Evaluation | None:
 
 def _worker(*, request: dict[str, Any], folder: str) -> _Done:
     """Load, prune, train and write, inside the guarded child."""
-    from edgekit_converters.prune.channels import Pruned, prune
+    from edgekit_converters.prune import Pruned, prune
     from edgekit_converters.sources import load_source
 
     wishes = from_json(PruneRequest, request, "the request")
@@ -240,7 +210,10 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
         )
         raise SourceError(msg)
     manifest = source.manifest or Manifest(name=source.path.stem)
-    manifest, data = _data(wishes, source, manifest)
+    manifest, opened = _prepared(wishes, source, manifest)
+    data = None
+    if wishes.data:
+        data = opened(wishes.data, labelled=not wishes.distill, named=manifest.labels)
     pruned: Pruned = prune(
         source.model,
         wishes.amount,
@@ -249,6 +222,8 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
         data=data,
         epochs=wishes.epochs,
         distill=wishes.distill,
+        steps=wishes.steps,
+        depthwise=wishes.depthwise,
         seed=wishes.seed,
     )
     done = from_json(
@@ -256,35 +231,47 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
         {f.name: to_json(getattr(pruned, f.name)) for f in dataclasses.fields(_Done)},
         "the pruned model",
     )
-    _write(source, pruned.model, _extended(manifest, wishes, done), Path(folder))
+    typical = opened(wishes.calibrate, labelled=False) if wishes.calibrate else None
+    writer = _Writer(source, _extended(manifest, wishes, done), Path(folder))
+    writer.write(pruned.model, typical and typical.subset(_SAMPLES, wishes.seed))
     return done
 
 
-def _data(wishes: PruneRequest, source: Any, manifest: Manifest) -> tuple[Manifest, Any]:
-    """Open the data to train on; the manifest learns how they were prepared."""
-    if wishes.data is None:
-        return manifest, None
+def _prepared(
+    wishes: PruneRequest, source: Any, manifest: Manifest
+) -> tuple[Manifest, Callable[..., Any]]:
+    """Find out how data are prepared, and tell the manifest.
+
+    Returns:
+        The manifest, and a function that opens data: `opened(path, labelled=..., named=...)`.
+    """
     from edgekit.data import open_dataset, read_labels
     from edgekit.evaluation.preprocessing import resolve
 
     shapes = {spec.name: tuple(side or 1 for side in spec.shape) for spec in source.inputs}
-    preprocessing = resolve(
-        wishes.overrides,
-        shapes=shapes,
-        manifest=source.manifest,
-        normalizes_itself=source.normalizes_itself,
-    )
     labels = read_labels(Path(wishes.labels)) if wishes.labels else manifest.labels
-    dataset = open_dataset(
-        Path(wishes.data),
-        shapes=shapes,
-        preprocessing=preprocessing,
-        labelled=not wishes.distill,
-        labels=labels,
-        sample_rate_hz=wishes.sample_rate_hz,
-        dtypes={spec.name: spec.dtype for spec in source.inputs},
-    )
-    return dataclasses.replace(manifest, preprocessing=preprocessing, labels=labels), dataset
+    preprocessing = manifest.preprocessing
+    if wishes.data or wishes.calibrate:
+        preprocessing = resolve(
+            wishes.overrides,
+            shapes=shapes,
+            manifest=source.manifest,
+            normalizes_itself=source.normalizes_itself,
+        )
+
+    def opened(path: str, *, labelled: bool, named: Sequence[str] = ()) -> Any:
+        return open_dataset(
+            Path(path),
+            shapes=shapes,
+            preprocessing=preprocessing,
+            labelled=labelled,
+            labels=named,
+            sample_rate_hz=wishes.sample_rate_hz,
+            dtypes={spec.name: spec.dtype for spec in source.inputs},
+        )
+
+    told = dataclasses.replace(manifest, preprocessing=preprocessing, labels=labels)
+    return told, opened
 
 
 def _extended(manifest: Manifest, wishes: PruneRequest, done: _Done) -> Manifest:
@@ -292,6 +279,7 @@ def _extended(manifest: Manifest, wishes: PruneRequest, done: _Done) -> Manifest
     evidence = {
         "amount": str(amounts.parse(wishes.amount)),
         "importance": wishes.importance,
+        "steps": wishes.steps,
         "epochs": wishes.epochs,
         "before": done.before,
         "after": done.after,
@@ -304,19 +292,51 @@ def _extended(manifest: Manifest, wishes: PruneRequest, done: _Done) -> Manifest
     )
 
 
-def _write(source: Any, smaller: Any, manifest: Manifest, folder: Path) -> None:
-    """Write the pruned model, and the float .tflite of both to measure them."""
-    from edgekit_converters.sources import fix_batch, write_float
+class _Writer:
+    """Writes the pruned model, and the .tflite files of both that are measured.
 
-    smaller.save(folder / _SMALLER)
-    write_keras_manifest(folder / _SMALLER, manifest)
-    # A converter gives names of its own to the outputs.
-    carried = dataclasses.replace(manifest, outputs=())
-    for model, name in ((source.model, _BEFORE), (smaller, _AFTER)):
-        try:
-            write_float(fix_batch(dataclasses.replace(source, model=model)), folder / name)
-        except SourceError as error:
-            _log.warning("Sizes and latency are not measured: %s", error)
+    Args:
+        source: The original.
+        manifest: What the pruned model says about itself.
+        folder: Where to write.
+    """
+
+    def __init__(self, source: Any, manifest: Manifest, folder: Path) -> None:
+        self._source, self._manifest, self._folder = source, manifest, folder
+
+    def write(self, smaller: Any, typical: Any | None) -> None:
+        """Write everything.
+
+        Args:
+            smaller: The pruned model.
+            typical: Samples to calibrate the int8 files on, if those are wanted.
+        """
+        smaller.save(self._folder / _SMALLER)
+        write_keras_manifest(self._folder / _SMALLER, self._manifest)
+        for model, name in ((self._source.model, BEFORE), (smaller, AFTER)):
+            try:
+                self._convert(model, name, typical)
+            except SourceError as error:
+                _log.warning("Sizes and latency are not measured: %s", error)
+                return
+
+    def _convert(self, model: Any, name: str, typical: Any | None) -> None:
+        from edgekit_converters.quantize.engine import convert_keras
+        from edgekit_converters.sources import fix_batch, write_float
+
+        fixed = fix_batch(dataclasses.replace(self._source, model=model))
+        path = self._folder / f"{name}.tflite"
+        write_float(fixed, path)
+        # A converter gives names of its own to the outputs.
+        carried = dataclasses.replace(self._manifest, outputs=())
+        atomic_write(path, write_manifest(path.read_bytes(), carried))
+        if typical is None:
             return
-        content = (folder / name).read_bytes()
-        atomic_write(folder / name, write_manifest(content, carried))
+
+        def batches() -> Iterator[dict[str, Any]]:
+            for sample in typical:
+                yield {key: value[None] for key, value in sample.inputs.items()}
+
+        atomic_write(
+            self._folder / f"{name}.int8.tflite", convert_keras(fixed.model, "int8", batches)
+        )

@@ -19,11 +19,13 @@ class Group:
         producers: The layers.
         units: The units, shape (N,).
         reasons: Why the group must stay whole; empty if it may be pruned.
+        whole: How many units a share refers to: those that the group had at first.
     """
 
     producers: tuple[Producer, ...]
     units: Labels
     reasons: tuple[str, ...]
+    whole: int
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ class Group:
         The number is a multiple of 8, the nearest one, but never below 8 and never
         above what there is.
         """
-        wanted = (1.0 - share) * len(self.units)
+        wanted = (1.0 - share) * self.whole
         return self.at_most(max(ROUND_TO, ROUND_TO * int(wanted / ROUND_TO + 0.5)))
 
     def at_most(self, count: int) -> int:
@@ -72,7 +74,8 @@ def find(book: Book) -> list[Group]:
     for units in together.values():
         labels = np.array(units, np.int64)
         producers_of = tuple(makers[units[0]].values())
-        groups.append(Group(producers_of, labels, book.atoms.reasons(labels)))
+        reasons = book.atoms.reasons(labels)
+        groups.append(Group(producers_of, labels, reasons, whole=len(labels)))
     return groups
 
 

@@ -1,7 +1,6 @@
 """Choose which units go: the least important ones, as many as the amount asks for."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,8 @@ from edgekit_converters.prune.amount import Amount
 from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Kept
 from edgekit_converters.prune.groups import ROUND_TO, Group
+from edgekit_converters.prune.masks import Ranking
 
-Ranking = Literal["layer", "global"]
 Scores = list[NDArray[np.float64]]  # importance of each unit, one array a group
 Counts = list[int]  # how many units each group keeps
 
@@ -24,7 +23,9 @@ def choose(
     groups: list[Group],
     scores: Scores,
     amount: Amount,
+    *,
     ranking: Ranking | None = None,
+    macs: int | None = None,
 ) -> Kept:
     """Choose what stays.
 
@@ -36,11 +37,12 @@ def choose(
         ranking: `layer` takes the same share from each group, `global` takes the least
             important units wherever they are. By default channels are taken layer by
             layer and MACs globally.
+        macs: MACs of which the amount is a share; None for those of this model.
 
     Raises:
         UsageError: So many MACs cannot be removed.
     """
-    choice = _Choice(book, groups, scores)
+    choice = _Choice(book, groups, scores, macs)
     by_channels = amount.kind == "channels"
     counts = _COUNTS[ranking or ("layer" if by_channels else "global")]
     if by_channels:
@@ -56,16 +58,19 @@ class _Choice:
         book: The model.
         groups: The groups that may be pruned.
         scores: Importance of each of their units.
+        macs: What shares of MACs refer to; None for those of the model.
     """
 
-    def __init__(self, book: Book, groups: list[Group], scores: Scores) -> None:
+    def __init__(
+        self, book: Book, groups: list[Group], scores: Scores, macs: int | None = None
+    ) -> None:
         self.groups = groups
         # Of equally important units the first stay.
         self.ranks = [np.argsort(-score, kind="stable") for score in scores]
         self.scores = scores
         self._book = book
         self._units: Labels = book.atoms.units(np.arange(len(book.atoms)))
-        self.whole = self.macs([len(group.units) for group in groups])
+        self.whole = macs or self.macs([len(group.units) for group in groups])
 
     def kept(self, counts: Counts) -> Kept:
         """Say for every atom whether it stays."""
@@ -131,10 +136,15 @@ def _by_layer(groups: Sequence[Group], scores: Scores, share: float) -> Counts: 
 
 def _globally(groups: Sequence[Group], scores: Scores, share: float) -> Counts:
     """Put a threshold on the scores, which each group's average makes comparable."""
-    scaled = [score / (score.mean() or 1.0) for score in scores]
-    threshold = np.quantile(np.concatenate(scaled), share) if share < 1.0 else np.inf
-    shares = [float((score < threshold).mean()) for score in scaled]
-    return [group.keeps(each) for group, each in zip(groups, shares, strict=True)]
+    scaled = np.concatenate([score / (score.mean() or 1.0) for score in scores])
+    # The share counts from what the groups had at first, some of which may be gone.
+    left = (1.0 - share) * sum(group.whole for group in groups) / len(scaled)
+    threshold = np.inf if share >= 1.0 else np.quantile(scaled, max(0.0, 1.0 - left))
+    kept = [int((score / (score.mean() or 1.0) >= threshold).sum()) for score in scores]
+    return [
+        group.keeps(1.0 - count / group.whole)
+        for group, count in zip(groups, kept, strict=True)
+    ]
 
 
 _COUNTS: dict[Ranking, Callable[[Sequence[Group], Scores, float], Counts]] = {

@@ -36,6 +36,7 @@ def finetune(
     teacher: Any | None = None,
     learning_rate: float = _RATE,
     seed: int = 0,
+    callbacks: Sequence[Any] = (),
 ) -> None:
     """Train a model in place, with Adam and a rate that falls to zero.
 
@@ -46,6 +47,7 @@ def finetune(
         teacher: A model of the same inputs and outputs, usually the original.
         learning_rate: The first learning rate.
         seed: Order of the samples.
+        callbacks: Keras callbacks that watch over the weights.
 
     Raises:
         DataError: There are neither labels that fit the outputs nor a teacher.
@@ -56,7 +58,8 @@ def finetune(
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         model.compile(keras.optimizers.Adam(rate), loss=taught.loss)
         with _quick_statistics(model), task(f"Fine-tuning, {epochs} epochs", steps) as advance:
-            model.fit(taught.batches, epochs=epochs, verbose=0, callbacks=[_Count(advance)])
+            watching = [*callbacks, _Count(advance)]
+            model.fit(taught.batches, epochs=epochs, verbose=0, callbacks=watching)
     # What was needed to train is no part of the model.
     model.optimizer, model.compiled = None, False
 

@@ -34,6 +34,7 @@ def test_the_pruned_model_equals_the_masked_original(
     model = build(family, 5)
     before = [numbers(weight) for weight in model.weights]
     pruned = prune(model, amount, seed=3)
+    assert pruned.proof_difference is not None
     assert pruned.proof_difference <= 1e-4
     assert [x.shape for x in pruned.model.outputs] == [x.shape for x in model.outputs]
     assert [x.shape for x in pruned.model.inputs] == [x.shape for x in model.inputs]
@@ -260,5 +261,6 @@ def test_the_proof_is_relative_for_large_values() -> None:
     for weight in model.weights:
         weight.assign(numbers(weight) * 1e4)
     difference = prune(model, "0.5").proof_difference
+    assert difference is not None
     assert math.isfinite(difference)
     assert difference <= 1e-4

@@ -1,0 +1,76 @@
+"""The front door: one function for every method of pruning."""
+
+from collections.abc import Callable
+from typing import Any
+
+from edgekit.data import Dataset
+from edgekit.errors import UsageError
+from edgekit_converters.prune import amount as amounts
+from edgekit_converters.prune import channels, sparse
+from edgekit_converters.prune.amount import Method
+from edgekit_converters.prune.job import Job, Pruned
+from edgekit_converters.prune.masks import Ranking
+
+METHODS: dict[Method, Callable[[Any, Job], Pruned]] = {
+    "channels": channels.prune,
+    "magnitude": sparse.mask,
+    "2:4": sparse.mask,
+    "block": sparse.mask,
+    "cluster": sparse.cluster,
+}
+
+
+def prune(
+    model: Any,
+    amount: str,
+    *,
+    importance: str = "l1",
+    ranking: Ranking | None = None,
+    data: Dataset | None = None,
+    epochs: int = 0,
+    distill: bool = False,
+    steps: int = 1,
+    depthwise: bool = False,
+    seed: int = 0,
+) -> Pruned:
+    """Prune a model, check or prove that what was asked is there, and fine-tune it.
+
+    Args:
+        model: A Keras 3 model, Functional or Sequential; it is left as it is.
+        amount: The share that goes, see `edgekit_converters.prune.amount`:
+            `channels:0.5`, `macs:0.5`, `latency:0.5@host` or `0.5` (channels), where each
+            layer keeps a multiple of 8 channels, or all of them if it has fewer than 8;
+            `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`.
+        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels.
+        ranking: `layer`: the same share from each layer; `global`: the least important
+            anywhere. Default: `global` for MACs and latency, else `layer`.
+        data: Samples to fine-tune on.
+        epochs: Times through the data; 0 leaves the weights as they are.
+        distill: Learn from the outputs of the original too.
+        steps: Take channels in so many rounds, each followed by its part of the epochs.
+        depthwise: Prune single weights of depthwise kernels, too.
+        seed: Order of the samples.
+
+    Raises:
+        UsageError: The options contradict each other, or ask for too much.
+        TargetError: Nothing tells the latency on the target.
+        SourceError: The model is no graph of layers, or nothing in it can be pruned.
+        EdgekitError: The proof failed; the pruned model is thrown away.
+    """
+    wanted = amounts.checked(amount)
+    if epochs and data is None:
+        msg = f"Fine-tuning for {epochs} epochs needs data; give them with --data."
+        raise UsageError(msg)
+    amounts.check_steps(wanted, steps, epochs)
+    job = Job(
+        amount=wanted,
+        importance=importance,
+        ranking=ranking,
+        data=data,
+        epochs=epochs,
+        distill=distill,
+        steps=steps,
+        depthwise=depthwise,
+        seed=seed,
+    )
+    return METHODS[wanted.method](model, job)

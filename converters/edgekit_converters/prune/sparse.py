@@ -1,0 +1,141 @@
+"""Pruning of single weights: masks and clusters. The layers stay as they are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import SourceError
+from edgekit.progress import task
+from edgekit_converters.prune import cluster as clusters
+from edgekit_converters.prune import kernels as kernel_finder
+from edgekit_converters.prune import masks
+from edgekit_converters.prune.book import Book
+from edgekit_converters.prune.graph import Graph
+from edgekit_converters.prune.groups import Frozen
+from edgekit_converters.prune.job import Job, KernelResult, Pruned, cost, cost_of
+from edgekit_converters.prune.kernels import GROUP, Kernel
+from edgekit_converters.prune.masks import Mask, Values
+from edgekit_converters.prune.rebuild import rebuild
+from edgekit_converters.prune.rules import read
+from edgekit_converters.prune.schedule import MaskSchedule
+from edgekit_converters.prune.training import finetune
+
+
+def mask(model: Any, job: Job) -> Pruned:
+    """Set weights of a copy to zero: at once, or more and more while it is fine-tuned.
+
+    Args:
+        model: A Keras 3 model; it is left as it is.
+        job: `magnitude`, `2:4` or `block`, and how much.
+
+    Raises:
+        SourceError: The model is no graph of layers, or has no kernel for this method.
+        EdgekitError: The zeros are not there in the end.
+    """
+    book, copy = _copy(model)
+    kernels, left = _kernels(copy, job)
+    kind, share, ranking = job.amount.kind, job.amount.share, job.ranking or "layer"
+    axes = [kernel.axis for kernel in kernels]
+
+    def make(values: Sequence[Values], share_by_now: float) -> list[Mask]:
+        return masks.MAKERS[kind](values, axes, share_by_now, ranking)
+
+    if job.epochs and job.data is not None:
+        schedule = MaskSchedule(kernels, make, share)
+        _finetune(copy, model, job, schedule)
+    else:
+        with task(f"Masking {len(kernels)} kernels"):
+            values = _values(kernels)
+            for kernel, each, kept in zip(kernels, values, make(values, share), strict=True):
+                kernel.variable.assign(each * kept)
+    masks.check(kind, _values(kernels), axes, share, ranking)
+    return _pruned(book, copy, kernels, left)
+
+
+def cluster(model: Any, job: Job) -> Pruned:
+    """Leave each kernel of a copy a few different values, zeros included.
+
+    Args:
+        model: A Keras 3 model; it is left as it is.
+        job: How many clusters; with epochs their values are fine-tuned.
+
+    Raises:
+        SourceError: The model is no graph of layers, or has no kernel.
+        EdgekitError: A kernel has more values in the end.
+    """
+    book, copy = _copy(model)
+    kernels, left = _kernels(copy, job)
+    labels = []
+    with task("Clustering", len(kernels), "kernel") as advance:
+        for kernel in kernels:
+            values, label = clusters.clustered(np.asarray(kernel.variable), job.amount.clusters)
+            kernel.variable.assign(values)
+            labels.append(label)
+            advance(1)
+    if job.epochs and job.data is not None:
+        _finetune(copy, model, job, clusters.KeepClusters(kernels, labels))
+    clusters.check(kernels, job.amount.clusters)
+    return _pruned(book, copy, kernels, left)
+
+
+def _copy(model: Any) -> tuple[Book, Any]:
+    book = read(Graph(model))
+    return book, rebuild(book, book.everything())
+
+
+def _kernels(model: Any, job: Job) -> tuple[list[Kernel], list[Frozen]]:
+    """Find the kernels that suit the method; name the others."""
+    found, left = kernel_finder.find(model, depthwise=job.depthwise)
+    if job.amount.kind in {"2:4", "block"}:
+        left += [kernel_finder.frozen(k, _ungrouped(k)) for k in found if not k.grouped]
+        found = [kernel for kernel in found if kernel.grouped]
+    if not found:
+        reasons = [f"{', '.join(each.layers)}: {each.reason}" for each in left]
+        msg = (
+            f"{model.name} has no kernel that '{job.amount}' could prune; found\n  "
+            + "\n  ".join(reasons or ["no convolution and no Dense layer"])
+        )
+        raise SourceError(msg)
+    return found, left
+
+
+def _ungrouped(kernel: Kernel) -> str:
+    if kernel.axis is None:
+        return "its inputs do not lie along one axis"
+    return f"its {kernel.variable.shape[kernel.axis]} inputs are no multiple of {GROUP}"
+
+
+def _finetune(copy: Any, original: Any, job: Job, callback: Any) -> None:
+    assert job.data is not None, "epochs without data are refused at the front door"
+    finetune(
+        copy,
+        job.data,
+        job.epochs,
+        teacher=original if job.distill else None,
+        seed=job.seed,
+        callbacks=[callback],
+    )
+
+
+def _values(kernels: Sequence[Kernel]) -> list[Values]:
+    return [np.asarray(kernel.variable) for kernel in kernels]
+
+
+def _pruned(book: Book, copy: Any, kernels: list[Kernel], left: list[Frozen]) -> Pruned:
+    results = [
+        KernelResult(
+            name=kernel.name,
+            weights=value.size,
+            zeros=int(value.size - np.count_nonzero(value)),
+            values=len(np.unique(value)),
+        )
+        for kernel, value in zip(kernels, _values(kernels), strict=True)
+    ]
+    return Pruned(
+        model=copy,
+        before=cost_of(book),
+        after=cost(copy),
+        frozen=tuple(left),
+        kernels=tuple(results),
+    )
