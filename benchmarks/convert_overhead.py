@@ -50,7 +50,7 @@ def ours(model: Path, samples: Path, folder: Path) -> dict[str, float]:
     """Convert with edgekit, and take out what the plain script does not do."""
     out = folder / "edgekit"
     options = ["--calibrate", str(samples), "--samples", str(SAMPLES), "--io", "int8"]
-    options.append("--no-bias-correction")  # the plain script corrects nothing either
+    options += ["--no-equalize", "--no-bias-correction"]  # the plain script does neither
     command = [sys.executable, "-m", "edgekit", "convert", str(model), *options, "-o", str(out)]
     seconds, memory = measured(command)
     run = json.loads((out / "run.json").read_text())

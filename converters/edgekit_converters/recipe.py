@@ -32,7 +32,9 @@ class Recipe:
         samples: How many calibration samples are used at most.
         seed: Which ones, and every other random choice.
         per_tensor: One scale a weight tensor instead of one a channel.
+        equalize: Whether channels are evened out before int8 quantization.
         bias_correction: Whether int8 biases are corrected on the calibration data.
+        round: Whether int8 weights are rounded by the covariance of their inputs.
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
@@ -60,7 +62,9 @@ class Recipe:
     samples: int = 200
     seed: int = 0
     per_tensor: bool = False
+    equalize: bool = True
     bias_correction: bool = True
+    round: bool = False
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None

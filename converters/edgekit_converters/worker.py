@@ -25,7 +25,7 @@ from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
 from edgekit.records import from_json, to_json
 from edgekit_converters.quantize.calibration import Feed
-from edgekit_converters.quantize.chain.improve import Step, improve
+from edgekit_converters.quantize.chain.improve import Step, Wishes, improve
 from edgekit_converters.quantize.engine import convert_keras
 from edgekit_converters.quantize.recurrent import without_loops
 from edgekit_converters.quantize.scheme import scheme_facts
@@ -125,6 +125,12 @@ class _Work:
         self._float_file = folder / "float.tflite"
         self._probe_file = folder / "probe.npz"
         self._folder = folder
+        self._chain = Wishes(
+            equalize=wishes.equalize,
+            bias_correction=wishes.bias_correction,
+            rounding=wishes.round,
+            per_tensor=wishes.per_tensor,
+        )
         self._notes: list[str] = []
         self._untreated: tuple[str, ...] = ()
         self._plain: Source | None = None  # trained for integers, without fake quantization
@@ -334,7 +340,7 @@ class _Work:
                 path.read_bytes(),
                 feed.held(),
                 self._folder,
-                bias_correction=self._wishes.bias_correction,
+                self._chain,
             )
         atomic_write(path, made.model)
         self._steps[scheme] = made.steps

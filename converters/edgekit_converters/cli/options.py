@@ -35,6 +35,19 @@ _OPTIONS = (
     click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
     click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
     click.option(
+        "--round",
+        is_flag=True,
+        default=None,
+        help="Round int8 weights by the covariance of their inputs; takes longer.",
+    ),
+    click.option(
+        "--no-equalize",
+        "equalize",
+        flag_value=False,
+        default=None,
+        help="Leave the channels as uneven as they are.",
+    ),
+    click.option(
         "--no-bias-correction",
         "bias_correction",
         flag_value=False,

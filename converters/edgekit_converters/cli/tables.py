@@ -52,14 +52,15 @@ def show_steps(artifacts: Sequence[Document]) -> None:
             (
                 each["name"],
                 tables.percent(each["agreement"]),
+                None if each["divergence"] is None else f"{each['divergence']:.3f}",
                 tables.metric("sqnr_db", each["sqnr_db"]),
                 "kept" if each["kept"] else "undone",
                 f"{each['seconds']:.1f} s",
             )
             for each in steps
         ]
-        heads = (f"{scheme}, step by step", "agree", "noise", "", "took")
-        tables.table(heads, rows, numbers=("agree", "noise", "took"))
+        heads = (f"{scheme}, step by step", "agree", "divergence", "noise", "", "took")
+        tables.table(heads, rows, numbers=("agree", "divergence", "noise", "took"))
         tables.line()
 
 

@@ -1,17 +1,21 @@
 """The chain: each step makes a candidate, and the better one goes on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgekit.files import atomic_write
 from edgekit.flatbuffer.graph import Graph
 from edgekit.runtime.quantize import quantize
 from edgekit_converters.quantize.chain import biases
+from edgekit_converters.quantize.chain.equalize import equalize
 from edgekit_converters.quantize.chain.judge import Inputs, Judge, Nearness
 from edgekit_converters.quantize.chain.pair import Array, Pair
+from edgekit_converters.quantize.chain.rounding import round_weights
+from edgekit_converters.quantize.second_engine import quantize_tflite
 
 HELD_OUT = 4  # every fourth sample judges and teaches nothing
 FEW = 8  # with fewer samples there is nothing to hold out
@@ -25,6 +29,8 @@ class Step:
         name: What was done.
         agreement: Share of the held-out samples where the model then chose the float
             model's class; None for outputs that are no class scores.
+        divergence: Mean Kullback-Leibler divergence of the class probabilities then, in
+            nats; None likewise.
         sqnr_db: Signal to noise of the worst output then.
         kept: Whether the step was kept.
         seconds: What it took.
@@ -32,6 +38,7 @@ class Step:
 
     name: str
     agreement: float | None
+    divergence: float | None
     sqnr_db: float
     kept: bool
     seconds: float
@@ -52,6 +59,28 @@ class Improved:
     left_alone: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """Which steps are wanted.
+
+    Attributes:
+        equalize: Even out the channels of the float model, and quantize that instead.
+        bias_correction: Correct biases layer by layer.
+        rounding: Round weights by the covariance of what they are multiplied with.
+        per_tensor: The integer model has one scale a weight tensor.
+    """
+
+    equalize: bool = True
+    bias_correction: bool = True
+    rounding: bool = False
+    per_tensor: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to do."""
+        return self.equalize or self.bias_correction or self.rounding
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A float model and an integer one that computes about the same."""
@@ -60,16 +89,12 @@ class Candidate:
     integer_model: bytes
 
 
-Work = Callable[[Candidate, Sequence[Inputs]], Candidate]
-
-
 def improve(
     float_model: bytes,
     integer_model: bytes,
     samples: Sequence[Inputs],
     folder: Path,
-    *,
-    bias_correction: bool = True,
+    wishes: Wishes,
 ) -> Improved:
     """Bring an integer model nearer to its float original.
 
@@ -78,24 +103,22 @@ def improve(
         integer_model: What the converter made of it.
         samples: Calibration samples; every fourth one only judges.
         folder: Working folder.
-        bias_correction: Whether to correct biases.
+        wishes: Which steps are wanted.
 
     Raises:
         SourceError: A model does not run.
     """
     few = len(samples) < FEW
     teaching = [each for i, each in enumerate(samples) if few or i % HELD_OUT]
-    judging = samples if few else samples[::HELD_OUT]
-    works: dict[str, Work] = {}
-    if bias_correction:
-        works["bias correction"] = _correct_biases
-    judge = Judge(float_model, judging, folder)
+    judge = Judge(float_model, samples if few else samples[::HELD_OUT], folder)
     best, start = Candidate(float_model, integer_model), time.perf_counter()
     nearness = judge.nearness(integer_model)
     steps = [_step("nearest rounding", nearness, start, kept=True)]
-    for name, work in works.items():
+    for name, work in _works(samples, teaching, folder, wishes):
         start = time.perf_counter()
-        candidate = work(best, teaching)
+        candidate = work(best)
+        if candidate is None:
+            continue
         reached = judge.nearness(candidate.integer_model)
         kept = reached.beats(nearness)
         steps.append(_step(name, reached, start, kept=kept))
@@ -105,10 +128,52 @@ def improve(
     return Improved(best.integer_model, tuple(steps), left_alone)
 
 
-def _correct_biases(best: Candidate, samples: Sequence[Inputs]) -> Candidate:
+Work = Callable[[Candidate], Candidate | None]  # None where there is nothing to do
+
+
+def _works(
+    samples: Sequence[Inputs], teaching: Sequence[Inputs], folder: Path, wishes: Wishes
+) -> Iterator[tuple[str, Work]]:
+    """Yield the wanted steps in their order."""
+    if wishes.bias_correction:
+        yield "bias correction", lambda best: _on_pair(biases.correct, best, teaching)
+    if wishes.equalize:
+        yield "equalisation", lambda best: _equalize(best, samples, teaching, folder, wishes)
+    if wishes.rounding:
+        yield "covariance rounding", lambda best: _on_pair(round_weights, best, teaching)
+
+
+def _equalize(
+    best: Candidate,
+    samples: Sequence[Inputs],
+    teaching: Sequence[Inputs],
+    folder: Path,
+    wishes: Wishes,
+) -> Candidate | None:
+    """Even out the channels of the float model and quantize it again.
+
+    Biases are corrected again, too: what evening out is worth shows only then.
+    """
+    made = equalize(best.float_model, stacked(Graph(best.float_model), teaching))
+    if not made.treated and not made.dead:
+        return None
+    even, integer = folder / "equalized.tflite", folder / "equalized-int8.tflite"
+    atomic_write(even, made.model)
+    quantize_tflite(even, integer, scheme="int8", samples=samples, per_tensor=wishes.per_tensor)
+    evened = Candidate(made.model, integer.read_bytes())
+    return _on_pair(biases.correct, evened, teaching) if wishes.bias_correction else evened
+
+
+def _on_pair(
+    function: Callable[[Pair, dict[int, Array], dict[int, Array]], object],
+    best: Candidate,
+    samples: Sequence[Inputs],
+) -> Candidate | None:
+    """Let a function change the integer model, given both models' inputs."""
     pair = Pair(best.float_model, best.integer_model)
-    if pair.layers:
-        biases.correct(pair, stacked(pair.graph, samples), stacked(pair.float_graph, samples))
+    if not pair.layers:
+        return None
+    function(pair, stacked(pair.graph, samples), stacked(pair.float_graph, samples))
     return Candidate(best.float_model, pair.pack())
 
 
@@ -137,6 +202,7 @@ def _step(name: str, nearness: Nearness, start: float, *, kept: bool) -> Step:
     return Step(
         name=name,
         agreement=nearness.agreement,
+        divergence=nearness.divergence,
         sqnr_db=nearness.sqnr_db,
         kept=kept,
         seconds=round(time.perf_counter() - start, 3),

@@ -8,7 +8,7 @@ import pytest
 from pairs import Net, Node, conv, dense, depthwise, floats, integers, pair_of
 
 from edgekit_converters.quantize.chain.biases import applied, correct, float_means, limited
-from edgekit_converters.quantize.chain.improve import improve
+from edgekit_converters.quantize.chain.improve import Wishes, improve
 from edgekit_converters.quantize.chain.judge import Judge, Nearness
 from edgekit_converters.quantize.chain.pair import Pair
 from edgekit_converters.quantize.chain.taps import mean_taps
@@ -106,18 +106,21 @@ def test_correction_brings_a_model_nearer_on_samples_it_never_saw(
 
 def test_the_chain_keeps_only_what_helps(pair: Pair, tmp_path: Path) -> None:
     before = pair.graph.file.data
-    made = improve(pair.float_graph.file.data, before, named(draw(40, seed=3)), tmp_path)
-    assert [step.name for step in made.steps] == ["nearest rounding", "bias correction"]
-    first, last = made.steps
-    assert last.kept
-    assert last.sqnr_db > first.sqnr_db
-    assert made.model != before
+    wishes = Wishes(rounding=True)
+    original, samples = pair.float_graph.file.data, named(draw(40, seed=3))
+    made = improve(original, before, samples, tmp_path, wishes)
+    names = ["nearest rounding", "bias correction", "equalisation", "covariance rounding"]
+    assert [step.name for step in made.steps] == names
+    assert len([step for step in made.steps if step.kept]) > 1
+    judge = Judge(original, samples[::4], tmp_path)
+    assert judge.nearness(made.model).beats(judge.nearness(before))
 
 
 def test_without_wishes_the_chain_changes_nothing(pair: Pair, tmp_path: Path) -> None:
     before, samples = pair.graph.file.data, named(draw(9, seed=4))
     original = pair.float_graph.file.data
-    made = improve(original, before, samples, tmp_path, bias_correction=False)
+    nothing = Wishes(equalize=False, bias_correction=False)
+    made = improve(original, before, samples, tmp_path, nothing)
     assert made.model == before
     assert [step.name for step in made.steps] == ["nearest rounding"]
 
@@ -125,18 +128,29 @@ def test_without_wishes_the_chain_changes_nothing(pair: Pair, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("mine", "theirs", "wins"),
     [
-        pytest.param((0.9, 10.0), (0.5, 20.0), True, id="many more agree"),
-        pytest.param((0.9, 21.0), (0.9, 20.0), True, id="as many agree, less noise"),
-        pytest.param((0.9, 19.0), (0.9, 20.0), False, id="as many agree, more noise"),
-        pytest.param((0.5, 30.0), (0.9, 20.0), False, id="fewer agree"),
-        pytest.param((None, 21.0), (None, 20.0), True, id="no classes"),
+        pytest.param((0.9, 0.5), (0.5, 0.1), True, id="many more agree"),
+        pytest.param((0.9, 0.1), (0.9, 0.2), True, id="as many agree, less divergence"),
+        pytest.param((0.92, 0.3), (0.9, 0.2), False, id="a few more agree, more divergence"),
+        pytest.param((0.5, 0.1), (0.9, 0.2), False, id="many fewer agree"),
     ],
 )
 def test_what_beats_what(
-    mine: tuple[float | None, float], theirs: tuple[float | None, float], *, wins: bool
+    mine: tuple[float, float], theirs: tuple[float, float], *, wins: bool
 ) -> None:
-    one, other = (Nearness(agreement=a, sqnr_db=b, samples=50) for a, b in (mine, theirs))
+    one, other = (
+        Nearness(agreement=share, divergence=apart, sqnr_db=20.0, samples=50)
+        for share, apart in (mine, theirs)
+    )
     assert one.beats(other) is wins
+
+
+def test_without_classes_less_noise_beats_more() -> None:
+    one, other = (
+        Nearness(agreement=None, divergence=None, sqnr_db=noise, samples=50)
+        for noise in (21.0, 20.0)
+    )
+    assert one.beats(other)
+    assert not other.beats(one)
 
 
 def test_fewer_samples_are_spread_over_all_of_them() -> None:
