@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.flatbuffer import Table, pack
+from edgekit.flatbuffer import Table, pack, read_model
 from edgekit.flatbuffer.schema import enum_values
 from edgekit_converters.quantize.chain.pair import Pair
 from edgekit_converters.quantize.float_graph import interpreter
@@ -68,21 +68,25 @@ def dense(weights: Array, bias: Array, read: str = "x") -> Node:
     return Node(op="FULLY_CONNECTED", inputs=(read,), weights=weights, bias=bias)
 
 
-def pair_of(net: Net, shape: tuple[int, ...], samples: Array) -> Pair:
+def pair_of(net: Net, shape: tuple[int, ...], samples: Array, *, border: bool = False) -> Pair:
     """Return both files of a net as a pair.
 
     Args:
         net: Its nodes.
         shape: Of the input, with the batch of 1.
         samples: Shape (samples, *shape); they set the ranges of the int8 model.
+        border: Whether the int8 model takes and gives float values.
     """
     float_model, values = _float_model(net, shape, samples)
-    return Pair(float_model, _integer_model(net, values))
+    integer_model = _integer_model(net, values)
+    return Pair(float_model, _with_border(integer_model) if border else integer_model)
 
 
 def integers(pair: Pair, samples: Array) -> dict[int, Array]:
     """Return samples as the integer model takes them."""
     tensor = pair.graph.inputs[0]
+    if not tensor.scale:
+        return {tensor.index: samples.astype(np.float32)}
     steps = np.rint(samples / tensor.scale[0]) + tensor.zero_point[0]
     return {tensor.index: np.clip(steps, -128, 127).astype(np.int8)}
 
@@ -137,6 +141,35 @@ def _integer_model(net: Net, values: dict[str, Array]) -> bytes:
             steps[name] = (1 / 256, -128)
     shapes = {name: found.shape[1:] for name, found in values.items()}
     return _packed(net, shapes, steps)
+
+
+def _with_border(content: bytes) -> bytes:
+    """Put QUANTIZE before the input of a model and DEQUANTIZE behind its output."""
+    model = read_model(content).model
+    graph = model.subgraphs[0]
+    ends = [int(graph.inputs[0]), int(graph.outputs[0])]
+    outside = [len(graph.tensors), len(graph.tensors) + 1]
+    for end in ends:
+        inner = graph.tensors[end]
+        name, kind = f"{inner.name}/float", enum_values("TensorType")["FLOAT32"]
+        graph.tensors.append(Table("Tensor", name=name, shape=inner.shape, type=kind))
+    codes, made = len(model.operator_codes), []
+    for number, (name, source, result) in enumerate(
+        [("QUANTIZE", outside[0], ends[0]), ("DEQUANTIZE", ends[1], outside[1])]
+    ):
+        model.operator_codes.append(_code(name, integer=True))
+        made.append(
+            Table(
+                "Operator",
+                opcode_index=codes + number,
+                inputs=np.array([source], np.int32),
+                outputs=np.array([result], np.int32),
+            )
+        )
+    graph.operators = [made[0], *graph.operators, made[1]]
+    graph.inputs = np.array(outside[:1], np.int32)
+    graph.outputs = np.array(outside[1:], np.int32)
+    return pack(model)
 
 
 def _step(values: Array) -> tuple[float, int]:
@@ -238,9 +271,13 @@ def _params(scale: Any, zero_point: int, axis: int = 0) -> Table:
 
 def _code(name: str, *, integer: bool) -> Table:
     number = enum_values("BuiltinOperator")[name]
-    later = {"FULLY_CONNECTED": 4, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "RESHAPE": 1}.get(
-        name, 2
-    )
+    later = {
+        "FULLY_CONNECTED": 4,
+        "CONV_2D": 5,
+        "DEPTHWISE_CONV_2D": 6,
+        "RESHAPE": 1,
+        "QUANTIZE": 1,
+    }.get(name, 2)
     return Table(
         "OperatorCode",
         builtin_code=number,
