@@ -72,7 +72,8 @@ class Pair:
     def scales(self, layer: Layer) -> Floats:
         """Return the step of the weights of each output channel, shape (out,)."""
         scale = np.asarray(self._tensor(layer, 1).scale, np.float64)
-        return np.asarray(np.broadcast_to(scale, layer.bias.shape))
+        found: Floats = np.broadcast_to(scale, layer.bias.shape)
+        return found
 
     def real_weights(self, layer: Layer) -> Floats:
         """Return what the integer weights stand for."""
@@ -81,7 +82,8 @@ class Pair:
 
     def bias_step(self, layer: Layer) -> Floats:
         """Return the step of the biases: that of the input times that of the weights."""
-        return self._tensor(layer, 0).scale[0] * self.scales(layer)
+        found: Floats = self._tensor(layer, 0).scale[0] * self.scales(layer)
+        return found
 
     def set_weights(self, layer: Layer, weights: Array) -> None:
         """Change the integer weights of a layer."""
