@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         ),
         "convert": ("edgekit_converters.cli.convert:convert", "A Keras model for each target."),
         "quantize": ("edgekit_converters.cli.quantize:quantize", "Quantization alone."),
-        "prune": ("edgekit_converters.cli.prune:prune", "Remove channels, to run faster."),
+        "prune": ("edgekit_converters.cli.prune:prune", "Remove channels or weights."),
         "evaluate": ("edgekit.cli.evaluate:evaluate", "Accuracy of a model on data."),
         "compare": ("edgekit.cli.compare:compare", "Two models on the same data."),
         "run": ("edgekit.cli.run:run", "Files through a model, the result in words."),

@@ -98,11 +98,8 @@ def test_what_is_zero_stays_zero_while_the_share_grows(
     values = [np.where(value == 0, np.float32(1), value) for value in values]
     first = masked(kind, values, pair[0], rank)
     second = masked(kind, first, pair[1], rank)
-    if rank == "layer" or kind == "2:4":
-        for one, other in zip(first, second, strict=True):
-            assert (other[one == 0] == 0).all()
-    before, after = (sum(int((each == 0).sum()) for each in side) for side in (first, second))
-    assert after >= before
+    for one, other in zip(first, second, strict=True):
+        assert (other[one == 0] == 0).all()
 
 
 @pytest.mark.parametrize("kind", sorted(MAKERS))
