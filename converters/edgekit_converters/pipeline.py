@@ -28,6 +28,7 @@ from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.checks import problems, refuse_misfit
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
+from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis
 from edgekit_converters.quantize.chain.improve import Step
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
 from edgekit_converters.worker import Converted
@@ -73,6 +74,9 @@ class ArtifactResult:
         sqnr_db: Signal to quantization noise of each output, on the calibration data.
         steps: What the chain after the converter did, and what each step brought on
             held-out calibration samples.
+        layers: How each layer fares in integers, the worst first; empty without
+            `--diagnose`.
+        kept_float: Layers that stayed in float, as asked or as found.
         verified_in: Interpreters that ran it, with their versions.
         warnings: What to know, one sentence or two each.
         rejected: Whether the gate refused it.
@@ -94,6 +98,8 @@ class ArtifactResult:
     agreement: Fraction | None
     sqnr_db: dict[str, Any]
     steps: tuple[Step, ...]
+    layers: tuple[LayerDiagnosis, ...]
+    kept_float: tuple[str, ...]
     verified_in: tuple[str, ...]
     warnings: tuple[str, ...]
     rejected: bool
@@ -299,6 +305,8 @@ def _finish(
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,
         steps=converted.steps.get(plan.scheme, ()),
+        layers=converted.layers.get(plan.scheme, ()),
+        kept_float=converted.kept_float.get(plan.scheme, ()),
         verified_in=runtimes,
         warnings=warnings,
         rejected=rejected,

@@ -35,6 +35,9 @@ class Recipe:
         equalize: Whether channels are evened out before int8 quantization.
         bias_correction: Whether int8 biases are corrected on the calibration data.
         round: Whether int8 weights are rounded by the covariance of their inputs.
+        keep_float: Layers that stay in float, by name.
+        auto_keep_float: Whether the fewest layers stay in float that meet `max_drop`.
+        diagnose: Whether every layer is compared with float.
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
@@ -65,6 +68,9 @@ class Recipe:
     equalize: bool = True
     bias_correction: bool = True
     round: bool = False
+    keep_float: tuple[str, ...] = ()
+    auto_keep_float: bool = False
+    diagnose: bool = False
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None
@@ -92,6 +98,18 @@ class Recipe:
             self._check_prune(amount.checked(self.prune))
         if self.epochs and self.data is None:
             msg = "--epochs fine-tunes after pruning: give labelled data with --data DATA."
+            raise UsageError(msg)
+        if self.auto_keep_float and self.max_drop is None:
+            msg = (
+                "--auto-keep-float looks for layers to keep in float until a limit is met: "
+                "give the limit with --max-drop POINTS and labelled data with --evaluate DATA."
+            )
+            raise UsageError(msg)
+        if self.qat and (self.keep_float or self.auto_keep_float):
+            msg = (
+                "--qat trains all layers for integers, and --keep-float quantizes after "
+                "training: give one of them."
+            )
             raise UsageError(msg)
         if self.qat < 0 or (self.qat and self.data is None):
             msg = "--qat EPOCHS trains for integers: give data to train on with --data DATA."

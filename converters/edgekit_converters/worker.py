@@ -17,15 +17,23 @@ import numpy as np
 
 from edgekit import measure
 from edgekit.data import Dataset, open_dataset, read_labels
-from edgekit.errors import DataError, SourceError
+from edgekit.errors import DataError, SourceError, UsageError
 from edgekit.evaluation.preprocessing import resolve
+from edgekit.evaluation.request import DataRequest
+from edgekit.evaluation.verify import verify
 from edgekit.files import atomic_write, told
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
 from edgekit.records import from_json, to_json
 from edgekit_converters.quantize.calibration import Feed
+from edgekit_converters.quantize.chain.diagnosis import (
+    MOST_SAMPLES,
+    LayerDiagnosis,
+    diagnose,
+)
 from edgekit_converters.quantize.chain.improve import Step, Wishes, improve
+from edgekit_converters.quantize.chain.keep_float import fewest
 from edgekit_converters.quantize.engine import convert_keras
 from edgekit_converters.quantize.recurrent import without_loops
 from edgekit_converters.quantize.scheme import scheme_facts
@@ -52,6 +60,8 @@ class Converted:
         probe_file: Random inputs that suit the model, as .npz.
         import_difference: Largest relative difference between the model and `float_file`.
         steps: What the chain after the converter did, by scheme.
+        layers: How each layer fares in integers, by scheme.
+        kept_float: Layers that stayed in float, as asked or as found, by scheme.
         pruning: Before and after, or None.
         warnings: What to know, one sentence or two each.
         versions: Versions of the libraries, by package.
@@ -69,6 +79,8 @@ class Converted:
     probe_file: str
     import_difference: float
     steps: dict[str, tuple[Step, ...]]
+    layers: dict[str, tuple[LayerDiagnosis, ...]]
+    kept_float: dict[str, tuple[str, ...]]
     pruning: dict[str, Any] | None
     warnings: tuple[str, ...]
     versions: dict[str, str]
@@ -111,6 +123,23 @@ def work(recipe: dict[str, Any], schemes: Sequence[str], folder: str) -> Convert
     return _Work(from_json(Recipe, recipe, "the recipe"), Path(folder)).all(schemes)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A converted model.
+
+    Attributes:
+        model: The file.
+        float_model: The float model that it stands for, layer by layer.
+        steps: What the chain did.
+        kept_float: Layers that stayed in float.
+    """
+
+    model: bytes
+    float_model: bytes
+    steps: tuple[Step, ...]
+    kept_float: tuple[str, ...]
+
+
 class _Work:
     """One conversion, step by step.
 
@@ -130,7 +159,13 @@ class _Work:
             bias_correction=wishes.bias_correction,
             rounding=wishes.round,
             per_tensor=wishes.per_tensor,
+            keep_float=wishes.keep_float,
         )
+        self._unseen: list[dict[str, Any]] = []
+        self._preprocessing: Preprocessing | None = None
+        self._labels_given: tuple[str, ...] = ()
+        self._layers: dict[str, tuple[LayerDiagnosis, ...]] = {}
+        self._kept_float: dict[str, tuple[str, ...]] = {}
         self._notes: list[str] = []
         self._untreated: tuple[str, ...] = ()
         self._plain: Source | None = None  # trained for integers, without fake quantization
@@ -154,6 +189,8 @@ class _Work:
         if self._wishes.qat:
             source = fix_batch(self._trained(loaded, preprocessing))
         feed = self._feed(source, preprocessing)
+        self._preprocessing, self._labels_given = preprocessing, self._labels(source)
+        self._unseen = self._held_out(source, preprocessing)
         files = {scheme: str(self._convert(scheme, source, feed)) for scheme in schemes}
         return Converted(
             source=_record(source),
@@ -166,6 +203,8 @@ class _Work:
             probe_file=str(self._probe_file),
             import_difference=difference,
             steps=self._steps,
+            layers=self._layers,
+            kept_float=self._kept_float,
             pruning=pruning,
             warnings=(
                 *source.notes,
@@ -307,14 +346,44 @@ class _Work:
         wishes = self._wishes
         return feed.record(str(wishes.ranges_from), wishes.seed) if feed and feed.used else None
 
+    def _held_out(
+        self, source: Source, preprocessing: Preprocessing | None
+    ) -> list[dict[str, Any]]:
+        """Read a few evaluation samples, which no range is taken from, to diagnose with."""
+        wishes = self._wishes
+        if wishes.evaluate is None or not wishes.diagnose:
+            return []
+        dataset = self._open(wishes.evaluate, source, preprocessing, labelled=False)
+        return Feed(dataset.subset(MOST_SAMPLES, wishes.seed)).held()
+
     def _convert(self, scheme: str, source: Source, feed: Feed | None) -> Path:
-        """Convert to one scheme, with the engine that can."""
+        """Convert to one scheme; diagnose, and look for layers to keep in float."""
         path = self._folder / f"{scheme}.tflite"
         feed = feed if scheme_facts(scheme).calibrated else None
+        wishes = self._wishes
+        made = self._made(scheme, path, source, feed, wishes.keep_float)
+        if feed and (wishes.diagnose or wishes.auto_keep_float):
+            layers = self._diagnosed(made, feed)
+            if wishes.auto_keep_float and not self._good_enough(path):
+                made = self._with_float_layers(scheme, path, source, feed, layers) or made
+            if wishes.diagnose:
+                self._layers[scheme] = layers
+        self._steps[scheme], self._kept_float[scheme] = made.steps, made.kept_float
+        return path
+
+    def _made(
+        self,
+        scheme: str,
+        path: Path,
+        source: Source,
+        feed: Feed | None,
+        keep_float: tuple[str, ...],
+    ) -> "_Made":
+        """Convert to one scheme, with the engine that can, and improve what it made."""
         with self._watch.step(f"convert {scheme}", f"Converting to {scheme}"):
             if self._plain is not None:
                 atomic_write(path, self._convert_trained(source, self._plain, feed))
-            elif source.kind in {"keras", "tf_keras"} and scheme != "weight-only":
+            elif source.kind in _KERAS and scheme != "weight-only" and not keep_float:
                 batches = feed.batches if feed else None
                 per_tensor = self._wishes.per_tensor
                 suited = without_loops(source, scheme)
@@ -322,17 +391,37 @@ class _Work:
                 content = convert_keras(suited.model, scheme, batches, per_tensor=per_tensor)
                 atomic_write(path, content)
             else:
-                from edgekit_converters.quantize.second_engine import quantize_tflite
-
-                inputs = (each.inputs for each in feed.samples()) if feed else None
-                made = quantize_tflite(self._float_file, path, scheme=scheme, samples=inputs)
-                self._notes.extend(made.notes)
+                self._second_engine(scheme, path, source, feed, keep_float)
         wanted = self._wishes.bias_correction and self._plain is None
         if scheme == "int8" and feed and wanted:
-            self._improve(scheme, path, source, feed)
-        return path
+            return self._improve(path, source, feed, keep_float)
+        original = self._float_of(source).read_bytes() if feed else b""
+        return _Made(path.read_bytes(), original, (), keep_float)
 
-    def _improve(self, scheme: str, path: Path, source: Source, feed: Feed) -> None:
+    def _second_engine(
+        self,
+        scheme: str,
+        path: Path,
+        source: Source,
+        feed: Feed | None,
+        keep_float: tuple[str, ...],
+    ) -> None:
+        """Quantize the float .tflite."""
+        from edgekit_converters.quantize.second_engine import quantize_tflite
+
+        made = quantize_tflite(
+            self._float_of(source),
+            path,
+            scheme=scheme,
+            samples=(each.inputs for each in feed.samples()) if feed else None,
+            keep_float=keep_float,
+            per_tensor=self._wishes.per_tensor,
+        )
+        self._notes.extend(each for each in made.notes if each not in self._notes)
+
+    def _improve(
+        self, path: Path, source: Source, feed: Feed, keep_float: tuple[str, ...]
+    ) -> "_Made":
         """Bring the integer model nearer to the float one, in place."""
         with self._watch.step("improve", "Improving the integer model"):
             made = improve(
@@ -340,19 +429,84 @@ class _Work:
                 path.read_bytes(),
                 feed.held(),
                 self._folder,
-                self._chain,
+                dataclasses.replace(self._chain, keep_float=keep_float),
             )
         atomic_write(path, made.model)
-        self._steps[scheme] = made.steps
         for name, reason in made.left_alone.items():
             _log.info("Layer %s is left alone: %s.", name, reason)
+        return _Made(made.model, made.float_model, made.steps, keep_float)
+
+    def _diagnosed(self, made: "_Made", feed: Feed) -> tuple[LayerDiagnosis, ...]:
+        with self._watch.step("diagnose", "Diagnosing"):
+            layers = diagnose(
+                made.float_model, made.model, feed.held(), self._folder, unseen=self._unseen
+            )
+        if not layers:
+            self._notes.append(
+                "Nothing to diagnose: the float and the integer model have no layer with "
+                "weights in common."
+            )
+        return layers
+
+    def _with_float_layers(
+        self,
+        scheme: str,
+        path: Path,
+        source: Source,
+        feed: Feed,
+        layers: tuple[LayerDiagnosis, ...],
+    ) -> "_Made | None":
+        """Keep the fewest layers in float that meet the limit, in place."""
+        known, made = path.read_bytes(), {}
+
+        def good_enough(names: tuple[str, ...]) -> bool:
+            kept = (*self._wishes.keep_float, *names)
+            made[names] = self._made(scheme, path, source, feed, kept)
+            return self._good_enough(path)
+
+        notes = tuple(self._notes)
+        choice = fewest(layers, good_enough)
+        self._notes = list(notes)
+        limit = f"--max-drop {self._wishes.max_drop:g}"
+        if choice is None:
+            atomic_write(path, known)
+            self._notes.append(f"No choice of float layers that was tried meets {limit}.")
+            return None
+        total = max(sum(each.macs for each in layers), 1)
+        self._notes.append(
+            f"To meet {limit}, {len(choice.names)} of {len(layers)} layers stay in float "
+            f"({choice.macs / total:.1%} of the multiply-accumulates): "
+            f"{', '.join(choice.names)}."
+        )
+        atomic_write(path, made[choice.names].model)
+        return made[choice.names]
+
+    def _good_enough(self, path: Path) -> bool:
+        """Whether a model loses no more than the limit on the evaluation data.
+
+        Raises:
+            UsageError: The metric is no fraction, so that it cannot drop.
+        """
+        wishes = self._wishes
+        request = DataRequest(
+            path=str(wishes.evaluate),
+            preprocessing=self._preprocessing,
+            labels=self._labels_given,
+            seed=wishes.seed,
+            sample_rate_hz=wishes.sample_rate_hz,
+        )
+        (found,) = verify(self._float_file, [path], evaluation=request, metric=wishes.metric)
+        if found.drop is None or wishes.max_drop is None:
+            msg = "--auto-keep-float needs a metric that is a share, such as accuracy."
+            raise UsageError(msg)
+        return found.drop * 100 <= wishes.max_drop
 
     def _float_of(self, source: Source) -> Path:
-        """The float .tflite of what is quantized: that of the import, unless it was pruned."""
-        if self._wishes.prune is None:
+        """The float .tflite of what is quantized: of the import, or of what it became."""
+        if self._wishes.prune is None and self._plain is None:
             return self._float_file
-        path = self._folder / "pruned.tflite"
-        write_float(source, path)
+        path = self._folder / "treated.tflite"
+        write_float(self._plain or source, path)
         return path
 
     def _convert_trained(self, source: Source, plain: Source, feed: Feed | None) -> bytes:
@@ -371,6 +525,7 @@ class _Work:
         return convert_keras(plain.model, "int8", feed.batches, per_tensor=per_tensor)
 
 
+_KERAS = frozenset({"keras", "tf_keras"})
 _LIBRARIES = ("edgekit", "tensorflow", "keras", "tf-keras", "ai-edge-quantizer")
 
 

@@ -1,6 +1,7 @@
 """From a Keras file to verified artifacts, and every way that this ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,36 @@ def test_every_other_scheme_gives_a_file_close_to_float(
     assert found.agreement is not None
     assert found.agreement >= 0.98
     assert min(found.sqnr_db.values()) > 25
+
+
+def test_each_layer_is_diagnosed_and_may_stay_in_float(
+    spots_model: Path, spots: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        model=str(spots_model), calibrate=str(spots), evaluate=str(spots), diagnose=True
+    )
+    layers = quantize(recipe, tmp_path / "all.tflite").layers
+    assert [each.op for each in layers].count("CONV_2D") == 2
+    assert sum(each.sensitivity for each in layers) == pytest.approx(1)
+    assert {"name", "sqnr_db", "sensitivity", "cause", "remedy"} <= to_json(layers[0]).keys()
+    name = layers[0].name
+    kept = quantize(replace(recipe, keep_float=(name,)), tmp_path / "one.tflite")
+    assert kept.kept_float == (name,)
+    assert not kept.fully_integer
+    (left,) = (each for each in kept.layers if each.name == name)
+    assert (left.sensitivity, left.cause[:13]) == (0.0, "left in float")
+
+
+def test_a_search_keeps_layers_in_float_until_the_limit_is_met(
+    spots_model: Path, spots: Path, tmp_path: Path
+) -> None:
+    usual = Recipe(model=str(spots_model), calibrate=str(spots), evaluate=str(spots))
+    easy = replace(usual, max_drop=50.0, auto_keep_float=True)
+    assert quantize(easy, tmp_path / "easy.tflite").kept_float == ()
+    with pytest.raises(GateError) as caught:
+        quantize(replace(easy, max_drop=-50.0), tmp_path / "never.tflite")
+    assert caught.value.document is not None
+    assert caught.value.document["kept_float"] == []
 
 
 def test_several_inputs_and_outputs_keep_their_names_and_ranges(tmp_path: Path) -> None:

@@ -70,3 +70,13 @@ def test_relative_paths_are_made_absolute_and_names_of_targets_stay(tmp_path: Pa
     whole = with_absolute_paths(recipe, tmp_path)
     assert whole.model == str(tmp_path / "a.keras")
     assert whole.targets == ("coral-usb", str(tmp_path / "mine.toml"))
+
+
+def test_a_search_for_float_layers_needs_a_limit() -> None:
+    with pytest.raises(UsageError, match="--max-drop POINTS"):
+        Recipe(model="a.keras", auto_keep_float=True)
+
+
+def test_training_for_integers_and_float_layers_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="--keep-float"):
+        Recipe(model="a.keras", qat=1, data="labelled", keep_float=("head",))

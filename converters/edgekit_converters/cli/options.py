@@ -54,6 +54,24 @@ _OPTIONS = (
         default=None,
         help="Leave int8 biases as the converter rounds them.",
     ),
+    click.option(
+        "--keep-float",
+        multiple=True,
+        metavar="NAME",
+        help="Layer that stays in float; may be given several times.",
+    ),
+    click.option(
+        "--auto-keep-float",
+        is_flag=True,
+        default=None,
+        help="Keep the fewest layers in float that meet --max-drop on --evaluate.",
+    ),
+    click.option(
+        "--diagnose",
+        is_flag=True,
+        default=None,
+        help="Say which layers lose in integers, why, and what helps.",
+    ),
     click.option("--evaluate", metavar="DATA", help="Labelled data, for the accuracy."),
     click.option("--metric", help="Metric of the evaluation."),
     click.option(

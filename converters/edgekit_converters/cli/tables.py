@@ -9,6 +9,9 @@ from edgekit.cli.common import Document
 _HEADS = ("target", "scheme / io", "size", "gzip", "float", "here", "agree")
 _NUMBERS = ("size", "gzip", "float", "here", "agree")
 
+_MOST_LAYERS = 12
+_LONGEST_NAME = 26
+
 
 def show_conversion(document: Document) -> None:
     """Show one row for each artifact, and how the numbers came about."""
@@ -17,6 +20,7 @@ def show_conversion(document: Document) -> None:
     _show_pruning(document["pruning"])
     tables.line()
     show_steps(document["artifacts"])
+    show_layers(document["artifacts"])
     show_artifacts(document["artifacts"])
     tables.line()
     calibration = document["calibration"]
@@ -31,6 +35,7 @@ def show_conversion(document: Document) -> None:
 def show_artifact(artifact: Document) -> None:
     """Show one artifact."""
     show_steps([artifact])
+    show_layers([artifact])
     show_artifacts([artifact])
     _show_where([artifact])
 
@@ -41,6 +46,9 @@ def show_artifacts(artifacts: Sequence[Document]) -> None:
     for each in artifacts:
         if each["scheme"] == "int8" and not each["fully_integer"]:
             tables.line(f"{each['target']}: not fully integer, see the warnings.")
+    for scheme, names in {each["scheme"]: each["kept_float"] for each in artifacts}.items():
+        if names:
+            tables.line(f"{scheme}: in float stayed {', '.join(names)}.")
 
 
 def show_steps(artifacts: Sequence[Document]) -> None:
@@ -62,6 +70,36 @@ def show_steps(artifacts: Sequence[Document]) -> None:
         heads = (f"{scheme}, step by step", "agree", "divergence", "noise", "", "took")
         tables.table(heads, rows, numbers=("agree", "divergence", "noise", "took"))
         tables.line()
+
+
+def show_layers(artifacts: Sequence[Document]) -> None:
+    """Show how the worst layers fare in integers, once for each scheme."""
+    for scheme, layers in {each["scheme"]: each["layers"] for each in artifacts}.items():
+        if not layers:
+            continue
+        heads = (f"{scheme}, worst layers", "noise", "share", "cause; remedy")
+        rows = [
+            (
+                _short(each["name"]),
+                tables.metric("sqnr_db", each["sqnr_db"]),
+                tables.percent(each["sensitivity"]),
+                f"{each['cause']}; {each['remedy']}",
+            )
+            for each in layers[:_MOST_LAYERS]
+        ]
+        tables.table(heads, rows, numbers=("noise", "share"))
+        rest = len(layers) - len(rows)
+        more = f" {rest} more layers are in --json." if rest else ""
+        tables.line(
+            f"noise: against float, with all layers in integers; share: of the noise at the "
+            f"outputs, each layer alone, over {layers[0]['samples']} samples.{more}"
+        )
+        tables.line()
+
+
+def _short(name: str) -> str:
+    """Return the last parts of a long name."""
+    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]
 
 
 def _row(artifact: Document) -> tuple[object, ...]:

@@ -37,6 +37,13 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
     if recipe.qat and any(plan.scheme != "int8" for plan in made):
         msg = f"--qat trains for int8; asked for {', '.join(p.scheme for p in made)}."
         raise UsageError(msg)
+    _refuse_float_layers(made, recipe)
+    if recipe.diagnose and not needy:
+        msg = (
+            "--diagnose compares integer layers with float ones; "
+            f"{', '.join(p.scheme for p in made)} computes in float. Use --scheme int8."
+        )
+        raise UsageError(msg)
     if needy and recipe.ranges_from is None:
         msg = (
             f"Scheme {', '.join(needy)} takes its ranges from data, and none were given.\n"
@@ -44,6 +51,29 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
         )
         raise UsageError(msg)
     return made
+
+
+def _refuse_float_layers(made: tuple[Plan, ...], recipe: Recipe) -> None:
+    """Refuse to keep layers in float where they cannot be.
+
+    Raises:
+        TargetError: The target computes in integers alone.
+        UsageError: The scheme computes in float anyway.
+    """
+    if not (recipe.keep_float or recipe.auto_keep_float):
+        return
+    option = "--keep-float" if recipe.keep_float else "--auto-keep-float"
+    for plan in made:
+        if plan.target.delegate == "edgetpu":
+            msg = (
+                f"{plan.target.name}: the Edge TPU runs 8-bit integers only, and whatever "
+                f"follows a float layer would run on the CPU; asked for {option}.\n"
+                "Leave it out; --round and --qat win accuracy back in integers."
+            )
+            raise TargetError(msg)
+        if not scheme_facts(plan.scheme).calibrated:
+            msg = f"{option} is for int8 and int16x8; {plan.scheme} computes in float anyway."
+            raise UsageError(msg)
 
 
 def _plan(target: Target, recipe: Recipe) -> Plan:

@@ -11,6 +11,7 @@ turns into other types.
 """
 
 import contextlib
+import difflib
 import io
 import re
 import warnings
@@ -45,6 +46,7 @@ _OUTSIDE_ITS_RULES = (
     TypeError,
     ValueError,
 )
+_MOST_NEAR = 8  # names that a message lists
 # Operator -> place of its bias.
 _WITH_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
@@ -146,10 +148,22 @@ def _called(graph: Graph, wanted: Sequence[str]) -> list[OpView]:
         pattern = re.compile(rf"(^|[/;:]){re.escape(name)}($|[/;:])")
         hits = [op for op in graph.ops if any(pattern.search(n) for n in _names(graph, [op]))]
         if not hits:
-            known = sorted(_names(graph, graph.ops))
-            raise UnknownName(kind="operator of the model", name=name, known=known)
+            raise _unknown(graph, name)
         found |= {op.index: op for op in hits}
     return [found[index] for index in sorted(found)]
+
+
+def _unknown(graph: Graph, name: str) -> UnknownName:
+    """Return the error for a name that nothing has, with the names that are near it."""
+    full = _names(graph, graph.ops)
+    parts = {part for each in full for part in re.split(r"[/;:]", each) if part}
+    near = difflib.get_close_matches(name, parts, _MOST_NEAR) or sorted(full)
+    return UnknownName(
+        kind="operator of the model",
+        name=name,
+        known=near[:_MOST_NEAR],
+        hint=f"These are the nearest of {len(full)}; 'edgekit inspect' lists them all.",
+    )
 
 
 def _unsuited(graph: Graph, scheme: str) -> dict[int, str]:

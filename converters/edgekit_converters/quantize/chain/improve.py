@@ -50,11 +50,13 @@ class Improved:
 
     Attributes:
         model: The integer model.
+        float_model: The float model that it computes about the same as, layer by layer.
         steps: What was done, in order; the first is the converter's own.
         left_alone: Layers that no step treated, with the reason.
     """
 
     model: bytes
+    float_model: bytes
     steps: tuple[Step, ...]
     left_alone: dict[str, str]
 
@@ -68,12 +70,14 @@ class Wishes:
         bias_correction: Correct biases layer by layer.
         rounding: Round weights by the covariance of what they are multiplied with.
         per_tensor: The integer model has one scale a weight tensor.
+        keep_float: Layers that stay in float.
     """
 
     equalize: bool = True
     bias_correction: bool = True
     rounding: bool = False
     per_tensor: bool = False
+    keep_float: tuple[str, ...] = ()
 
     @property
     def any(self) -> bool:
@@ -125,7 +129,7 @@ def improve(
         if kept:
             best, nearness = candidate, reached
     left_alone = Pair(best.float_model, best.integer_model).left_alone
-    return Improved(best.integer_model, tuple(steps), left_alone)
+    return Improved(best.integer_model, best.float_model, tuple(steps), left_alone)
 
 
 Work = Callable[[Candidate], Candidate | None]  # None where there is nothing to do
@@ -159,7 +163,14 @@ def _equalize(
         return None
     even, integer = folder / "equalized.tflite", folder / "equalized-int8.tflite"
     atomic_write(even, made.model)
-    quantize_tflite(even, integer, scheme="int8", samples=samples, per_tensor=wishes.per_tensor)
+    quantize_tflite(
+        even,
+        integer,
+        scheme="int8",
+        samples=samples,
+        keep_float=wishes.keep_float,
+        per_tensor=wishes.per_tensor,
+    )
     evened = Candidate(made.model, integer.read_bytes())
     return _on_pair(biases.correct, evened, teaching) if wishes.bias_correction else evened
 
