@@ -49,10 +49,10 @@ KEEPS_RANGE = frozenset({
     "ZeroPadding1D", "ZeroPadding2D",
 })  # fmt: skip
 ONE_OP = frozenset({
-    "Add", "ELU", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "LeakyReLU", "Maximum",
+    "Add", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "LeakyReLU", "Maximum",
     "Mean", "Minimum", "Multiply", "PReLU", "ReLU", "Relu", "Relu6", "Subtract",
 })  # fmt: skip
-ONE_OP_ACTIVATIONS = frozenset({"elu", "gelu", "hard_silu", "leaky_relu", "relu", "relu6"})
+ONE_OP_ACTIVATIONS = frozenset({"gelu", "hard_silu", "leaky_relu", "relu", "relu6"})
 TAKES_RELU = frozenset({"Add", "Multiply", "Subtract"})  # beside layers with a kernel
 FIXED = {"sigmoid": UNIT_RANGE, "softmax": UNIT_RANGE, "tanh": TANH_RANGE}
 _RULES = ("_regularizer", "_constraint")  # they were for the kernel before it was folded
@@ -70,7 +70,6 @@ class Fake:
         trained: Gives the outputs before they are rounded: what a loss is taken of.
         model: Gives what the integer model will give; shares all layers with `trained`.
         ranges: Its rounded activations.
-        kernels: Its layers with rounded kernels.
         variables: Variables of the original, and what stands for them.
         untreated: Layers that are not known to become one integer op.
     """
@@ -78,7 +77,6 @@ class Fake:
     trained: Any
     model: Any
     ranges: tuple[FakeQuant, ...]
-    kernels: tuple[FakeWeights, ...]
     variables: tuple[tuple[Any, Any], ...]
     untreated: tuple[str, ...]
 
@@ -145,10 +143,6 @@ class _Builder:
             trained=self._replay.model(exact),
             model=self._replay.model(rounded),
             ranges=tuple(self._ranges),
-            kernels=(
-                *self._kernels.values(),
-                *(h for two in self._halves.values() for h in two),
-            ),
             variables=variables,
             untreated=tuple(dict.fromkeys(self._untreated)),
         )

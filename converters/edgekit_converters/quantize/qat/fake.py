@@ -88,7 +88,8 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
 class FakeWeights(keras.layers.Layer):  # type: ignore[misc] # keras has no types
     """Calls a layer with its kernel rounded to 8 bits.
 
-    Once `exact`, the kernel is left as it is: the converter rounds it in the same way.
+    While `exact`, the kernel is left to the converter, which rounds it in the same way: by
+    itself where each channel has a scale, else in the range that it finds in the graph.
 
     Args:
         inner: One of `CHANNELS`.
@@ -99,6 +100,7 @@ class FakeWeights(keras.layers.Layer):  # type: ignore[misc] # keras has no type
         super().__init__(name=f"{inner.name}_fake")
         self.inner = inner
         self.exact = False
+        self._limit = 1.0
         self._axes = () if per_tensor else CHANNELS[type(inner)]
 
     def build(self, shape: Any) -> None:
@@ -109,12 +111,23 @@ class FakeWeights(keras.layers.Layer):  # type: ignore[misc] # keras has no type
 
     def call(self, x: Any) -> Any:
         """Run the layer within."""
-        if self.exact:
-            return self.inner(x)
         kernel = variable_of(self.inner, "kernel")
-        rounded = fake_kernel(keras.ops.convert_to_tensor(kernel), self._axes)
+        values = keras.ops.convert_to_tensor(kernel)
+        if not self.exact:
+            rounded = fake_kernel(values, self._axes)
+        elif self._axes:
+            return self.inner(x)
+        else:
+            rounded = tensorflow().quantization.fake_quant_with_min_max_args(
+                values, -self._limit, self._limit, 8, narrow_range=True
+            )
         with keras.StatelessScope(state_mapping=[(kernel, rounded)]):
             return self.inner(x)
+
+    def note_limit(self) -> None:
+        """Note the range that the kernel has, for the converter."""
+        limit = keras.ops.max(keras.ops.abs(variable_of(self.inner, "kernel")))
+        self._limit = max(float(limit), SMALLEST)
 
     def compute_output_spec(self, x: Any) -> Any:
         """Shape and type of the result."""
@@ -160,6 +173,18 @@ class Constant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
     def call(self, x: Any) -> Any:
         """Compute."""
         return x * self._values if self._multiply else x + self._values
+
+
+@contextmanager
+def exact(layers: Iterable[FakeWeights]) -> Iterator[None]:
+    """Leave the rounding of kernels to the converter."""
+    left = list(layers)
+    for layer in left:
+        layer.note_limit()
+        layer.exact = True
+    yield
+    for layer in left:
+        layer.exact = False
 
 
 @contextmanager

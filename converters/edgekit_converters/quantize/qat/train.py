@@ -95,11 +95,9 @@ def watch(fake: Fake, taught: Lesson) -> None:
 
 
 def finish(fake: Fake) -> None:
-    """Give the original its trained weights, and leave kernels to the converter."""
+    """Give the original its trained weights."""
     for original, twin in fake.variables:
         original.assign(twin)
-    for layer in fake.kernels:
-        layer.exact = True
 
 
 def _fit(fake: Fake, taught: Lesson, epochs: int, learning_rate: float) -> None:

@@ -1,0 +1,148 @@
+"""A model with fake quantization, and the integer file made from it, say the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from edgekit.errors import SourceError
+from edgekit.flatbuffer.graph import Graph
+from edgekit.runtime import load
+from edgekit_converters.quantize.qat import fold
+from edgekit_converters.quantize.qat.build import build as put_in
+from edgekit_converters.quantize.qat.export import convert_trained
+from edgekit_converters.quantize.qat.fake import FakeQuant, fake_kernel, watching
+from edgekit_converters.sources import shapes
+
+pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore::UserWarning:keras.*")]
+
+Build = Callable[[str], Any]
+
+
+def with_ranges(model: Any, x: Any, *, per_tensor: bool = False) -> Any:
+    """Put fake quantization in, with ranges of these samples."""
+    fake = put_in(fold(model).model, per_tensor=per_tensor)
+    with watching(fake.ranges):
+        fake.model(x, training=False)
+    return fake
+
+
+def to_file(fake: Any, path: Path, *, per_tensor: bool = False) -> Path:
+    inputs = [keras.Input(batch_shape=(1, *fake.model.input_shape[1:]), name="picture")]
+    single = shapes.again(fake.model, keras, inputs)
+    content, problem = convert_trained(single, per_tensor=per_tensor)
+    assert problem == "", problem
+    path.write_bytes(content)
+    return path
+
+
+def noise_db(signal: Any, other: Any) -> float:
+    error = ((signal - other) ** 2).sum()
+    return float(10 * np.log10((signal**2).sum() / max(error, 1e-12)))
+
+
+def samples(model: Any, count: int = 200) -> Any:
+    rng = np.random.default_rng(2)
+    return rng.normal(size=(count, *model.input_shape[1:])).astype(np.float32)
+
+
+def test_fake_quantization_stays_close_to_float(family: str, build: Build) -> None:
+    model = build(family)
+    x = samples(model)
+    fake = with_ranges(model, x)
+    assert noise_db(np.asarray(model(x)), np.asarray(fake.model(x))) > 20
+    assert fake.untreated == (("of_rows",) if family == "left_alone" else ())
+
+
+@pytest.mark.parametrize("per_tensor", [False, True], ids=["per channel", "per tensor"])
+@pytest.mark.parametrize(
+    "name", ["residual", "depthwise", "dense", "sounds", "enlarged", "activations"]
+)
+def test_the_file_is_all_integer_and_agrees_with_fake_quantization(
+    name: str, per_tensor: bool, build: Build, tmp_path: Path
+) -> None:
+    model = build(name)
+    x = samples(model)
+    fake = with_ranges(model, x, per_tensor=per_tensor)
+    path = to_file(fake, tmp_path / "one.tflite", per_tensor=per_tensor)
+    assert Graph(path).fully_integer
+    loaded = load(path)
+    assert {each.dtype for each in (*loaded.inputs, *loaded.outputs)} == {"float32"}
+    expected, found = np.asarray(fake.model(x)), np.asarray(loaded(x))
+    classes = (each.reshape(-1, each.shape[-1]).argmax(-1) for each in (expected, found))
+    assert np.mean(np.equal(*classes)) >= 0.97
+    assert noise_db(expected, found) > 28
+
+
+def test_one_scale_a_tensor_is_what_the_file_holds(build: Build, tmp_path: Path) -> None:
+    model = build("residual")
+    fake = with_ranges(model, samples(model), per_tensor=True)
+    graph = Graph(to_file(fake, tmp_path / "one.tflite", per_tensor=True)).main
+    assert {len(each.scale) for each in graph.tensors if each.dtype == "int8"} == {1}
+
+
+def test_nothing_is_rounded_between_an_addition_and_its_relu(build: Build) -> None:
+    model = build("residual")
+    fake = with_ranges(model, samples(model))
+    add = next(each for each in fake.model.layers if isinstance(each, keras.layers.Add))
+    (after,) = (node.operation for node in add._outbound_nodes)
+    assert isinstance(after, keras.layers.ReLU)
+
+
+@pytest.mark.parametrize(
+    "axes", [(), (-1,), (-2,), (-2, -1)], ids=["tensor", "last", "transposed", "depthwise"]
+)
+def test_a_kernel_has_at_most_255_values_a_channel_and_keeps_its_largest(
+    axes: tuple[int, ...],
+) -> None:
+    kernel = np.random.default_rng(0).normal(size=(5, 5, 6, 4)).astype(np.float32)
+    rounded = np.asarray(fake_kernel(keras.ops.convert_to_tensor(kernel), axes))
+    others = tuple(i for i in range(4) if i - 4 not in axes)
+    limit = np.abs(kernel).max(axis=others, keepdims=True)
+    np.testing.assert_allclose(
+        np.abs(rounded).max(axis=others, keepdims=True), limit, rtol=1e-6
+    )
+    steps = rounded / (limit / 127)
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
+    assert np.abs(rounded - kernel).max() <= limit.max() / 254 * 1.001
+
+
+def test_a_range_follows_the_data_in_training_only_and_rests_when_told() -> None:
+    layer = FakeQuant()
+    x = np.array([[-2.0, 6.0]], np.float32)
+    layer(x)
+    assert (float(layer.low), float(layer.high)) == (-1.0, 1.0)
+    layer(x, training=True)
+    assert float(layer.low) == pytest.approx(-1.01)
+    assert float(layer.high) == pytest.approx(1.05)
+    layer.learning.assign(0.0)
+    layer(x, training=True)
+    assert float(layer.high) == pytest.approx(1.05)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        pytest.param(keras.layers.LSTM(3, name="memory"), (6, 4), id="LSTM"),
+        pytest.param(
+            keras.layers.Bidirectional(keras.layers.GRU(3), name="memory"),
+            (6, 4),
+            id="both ways",
+        ),
+    ],
+)
+def test_a_recurrent_layer_is_refused_by_name(layer: Any, shape: tuple[int, ...]) -> None:
+    model = keras.Sequential([keras.Input(shape), layer, keras.layers.Dense(2)])
+    with pytest.raises(SourceError, match=r"memory.*\n?Leave --qat out") as caught:
+        put_in(model)
+    assert caught.value.exit_code == 3
+
+
+def test_attention_is_refused_by_name() -> None:
+    inputs = keras.Input((6, 8))
+    x = keras.layers.MultiHeadAttention(2, 4, name="looks")(inputs, inputs)
+    with pytest.raises(SourceError, match=r"looks \(MultiHeadAttention\)"):
+        put_in(keras.Model(inputs, x))
