@@ -6,11 +6,13 @@
 Each step is judged on held-out samples against the model before it and undone if the outputs
 move: by more than 1e-4 of their largest magnitude where the step is exact, by more than
 `Limits` allow where it rests on what the samples showed (dead channels, caps under ReLU6).
-A capped step that fails is tried again with every clipped channel left as it is.
+What fails is tried again without the channels that behave otherwise on the held-out samples,
+and capped factors at last without every channel that ReLU6 clips, which is exact.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from edgekit_converters.quantize.chain.scales import METHODS, find_scales
 from edgekit_converters.quantize.float_graph import interpreter, run
 
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
 Inputs = Mapping[int, Array]  # by tensor number, samples in front
 HELD_OUT = 4  # every fourth sample judges and teaches nothing
 _FEW = 8  # with fewer samples all do both
@@ -88,7 +91,7 @@ def equalize(
     float_model: bytes,
     inputs: Inputs,
     *,
-    method: str = "both",
+    method: str = "activations",
     strength: float = 1.0,
     remove_dead: bool = True,
     limits: Limits | None = None,
@@ -145,7 +148,7 @@ class _Work:
     def __init__(self, model: bytes, inputs: Inputs, limits: Limits) -> None:
         self._taught, self._held = _split(inputs)
         self._limits = limits
-        self._model = model
+        self._model = self._original = model
         graph = Graph(model)
         self._channels = find_channels(graph)
         self._peaks = channel_peaks(graph, self._taught)
@@ -156,40 +159,78 @@ class _Work:
 
     def remove_dead(self) -> None:
         """Zero the weights of dead channels, if the held-out samples agree."""
+        dead = find_dead(Graph(self._model), self._channels, self._peaks)
+        if dead.any() and not self._silenced(dead):
+            still = dead & find_dead(Graph(self._model), self._channels, self._held_peaks)
+            if still.any():
+                self._silenced(still)
+
+    def _silenced(self, dead: NDArray[np.bool_]) -> bool:
+        """Zero the weights of channels and say whether it was kept."""
         graph = Graph(self._model)
-        dead = find_dead(graph, self._channels, self._peaks)
-        if not dead.any():
-            return
         silence(graph, self._channels, dead)
         model, count = pack(graph.file.model), int(dead.sum())
         change = compare_outputs(self._wanted, self._outputs(model))
-        if self._within(change):
+        kept = self._within(change)
+        if kept:
             self._model, self._dead = model, count
         else:
             self._notes.append(
                 f"{count} channels that are zero on the samples keep their weights: without "
                 f"them the float model agrees on {change.agreement:.1%} of held-out samples."
             )
+        return kept
 
     def even_out(self, method: str, strength: float) -> None:
         """Rescale the channels, if the held-out samples agree."""
         clipped = {g for t in self._channels.limits for g in self._channels.groups[t].tolist()}
-        held = self._channels.frozen | dict.fromkeys(clipped, "ReLU6 clips it")
-        tries = [self._channels, replace(self._channels, frozen=held)]
-        for channels in tries if clipped else tries[:1]:
-            graph = Graph(self._model)
-            factors = find_scales(graph, channels, self._peaks, method, strength)
-            rescale(graph, channels, factors)
-            model = pack(graph.file.model)
-            change = compare_outputs(self._wanted, self._outputs(model))
-            exact = channels is not self._channels or not clipped
-            if change.difference <= _EXACT or (not exact and self._within(change)):
-                self._model, self._factors, self._channels = model, factors, channels
+        if not clipped:
+            self._rescaled(self._channels, method, strength, exact=True)
+            return
+        factors = self._rescaled(self._channels, method, strength, exact=False)
+        if factors is None:
+            return
+        for held in (self._overshooting(factors), clipped):
+            channels = self._holding(held)
+            if self._rescaled(channels, method, strength, exact=held is clipped) is None:
                 return
-            self._notes.append(
-                f"{'Exact' if exact else 'Capped'} factors were undone: outputs moved by "
-                f"{change.difference:.1e}, agreement {change.agreement:.1%}."
+
+    def _rescaled(
+        self, channels: Channels, method: str, strength: float, *, exact: bool
+    ) -> Floats | None:
+        """Rescale channels; return None if it was kept, else the factors that failed."""
+        graph = Graph(self._model)
+        factors = find_scales(graph, channels, self._peaks, method, strength)
+        rescale(graph, channels, factors)
+        model = pack(graph.file.model)
+        change = compare_outputs(self._wanted, self._outputs(model))
+        if change.difference <= _EXACT or (not exact and self._within(change)):
+            self._model, self._factors, self._channels = model, factors, channels
+            return None
+        self._notes.append(
+            f"{'Exact' if exact else 'Capped'} factors were undone: outputs moved by "
+            f"{change.difference:.1e}, agreement {change.agreement:.1%}."
+        )
+        return factors
+
+    def _overshooting(self, factors: Floats) -> set[int]:
+        """Groups that would pass a limit on held-out samples where they did not before."""
+        found: set[int] = set()
+        for tensor, limit in self._channels.limits.items():
+            groups, peak = self._channels.groups[tensor], self._held_peaks[tensor]
+            found |= set(
+                groups[(peak * factors[groups] > limit) & (factors[groups] > 1)].tolist()
             )
+        return found
+
+    def _holding(self, groups: set[int]) -> Channels:
+        """Return the channels with more groups that keep factor 1."""
+        more = dict.fromkeys(groups, "ReLU6 clips it")
+        return replace(self._channels, frozen=more | self._channels.frozen)
+
+    @cached_property
+    def _held_peaks(self) -> dict[int, Floats]:
+        return channel_peaks(Graph(self._original), self._held)
 
     def finished(self) -> Equalized:
         """Say what was done."""

@@ -114,9 +114,7 @@ def test_channels_that_are_always_zero_lose_their_weights(float_file: Any) -> No
     source = float_file(capped, IMAGE).read_bytes()
     done = equalize(source, {0: pictures(20)})
     assert done.dead == 1
-    graph = Graph(done.model)
-    kernel = graph.constant(graph.main.tensors[graph.ops[0].inputs[1]])
-    assert kernel[2].any() == np.False_
+    assert not kernel_of(done.model)[2].any()
     assert done.change.agreement == 1.0
 
 
@@ -138,6 +136,39 @@ def test_capped_factors_that_move_the_outputs_are_undone(float_file: Any) -> Non
     done = equalize(source, {0: data}, method="activations", remove_dead=False)
     assert done.change.difference <= 1e-4
     assert done.notes[0].startswith("Capped factors were undone")
+
+
+def two_of_each(x: Any) -> Any:
+    """ReLU6 over one channel for each of the first two of the input, and two zero ones."""
+    import tensorflow as tf
+
+    kernel = np.zeros((1, 1, 3, 4), np.float32)
+    kernel[0, 0, 0, 0] = kernel[0, 0, 1, 1] = 0.5
+    kernel[0, 0, 2, 2:] = -5.0
+    x = tf.nn.conv2d(x, tf.constant(kernel), 1, "SAME") + tf.constant([0.1, 0.1, 0, -100])
+    return tf.nn.conv2d(tf.nn.relu6(x), weights(1, 1, 4, 4), 1, "SAME")
+
+
+@pytest.mark.tf
+def test_only_the_channels_that_held_out_samples_speak_against_are_left_as_they_are(
+    float_file: Any,
+) -> None:
+    source = float_file(two_of_each, IMAGE).read_bytes()
+    data = pictures(20)
+    data[3::4, ..., 0] *= 10
+    data[3::4, ..., 2] *= -1
+    done = equalize(source, {0: data}, limits=Limits(agreement=1.0, sqnr_db=60))
+    before, after = (kernel_of(each) for each in (source, done.model))
+    factors = np.abs(after).max(axis=(1, 2, 3)) / np.abs(before).max(axis=(1, 2, 3))
+    assert factors == pytest.approx([1.0, 10.0, 1.0, 0.0], rel=0.1)
+    assert done.dead == 1
+    assert len(done.notes) == 2
+    assert done.change.difference <= 1e-4
+
+
+def kernel_of(model: bytes) -> Any:
+    graph = Graph(model)
+    return graph.constant(graph.main.tensors[graph.ops[0].inputs[1]])
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
