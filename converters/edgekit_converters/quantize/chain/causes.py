@@ -116,7 +116,7 @@ def _range(traits: Traits) -> Finding | None:
 
 def _weights(traits: Traits) -> Finding | None:
     """Explain noise that comes from rounded weights."""
-    if traits.weight_share < 0.5:
+    if traits.quiet or traits.weight_share < 0.5:
         return None
     if traits.weight_spread > _SPREAD:
         return Finding(
@@ -125,19 +125,17 @@ def _weights(traits: Traits) -> Finding | None:
             "one scale a channel (leave --per-tensor out), or equalisation "
             "(on, unless --no-equalize)",
         )
-    if traits.own_shift > _SHIFTED and not traits.quiet:
+    if traits.own_shift > _SHIFTED:
         return _shift(traits.own_shift)
-    if not traits.quiet:
-        return Finding(
-            f"rounded weights: they make {traits.weight_share:.0%} of its noise",
-            "--round, or --qat",
-        )
-    return None
+    return Finding(
+        f"rounded weights: they make {traits.weight_share:.0%} of its noise",
+        "--round, or --qat",
+    )
 
 
 def _output(traits: Traits) -> Finding | None:
     """Explain noise that comes from a rounded output."""
-    if traits.weight_share >= 0.5:
+    if traits.quiet or traits.weight_share >= 0.5:
         return None
     if traits.spread > _SPREAD:
         return Finding(
