@@ -156,6 +156,12 @@ def _change(before: Document, after: Document, key: str) -> str:
 @click.option("--depthwise", is_flag=True, help="Prune weights of depthwise kernels, too.")
 @click.option("--data", metavar="DATA", help="Data to fine-tune on.")
 @click.option("--epochs", type=click.IntRange(min=0), default=0, help="Fine-tune so long.  [0]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-3,
+    help="Of fine-tuning, falling to zero; many zeros recover better from 0.004.  [0.001]",
+)
 @click.option("--distill", is_flag=True, help="Learn from the original's outputs too.")
 @click.option("--evaluate", metavar="DATA", help="Other labelled data, for the metric.")
 @click.option("--calibrate", metavar="DATA", help="Typical inputs, to measure int8 as well.")

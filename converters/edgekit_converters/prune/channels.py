@@ -48,7 +48,10 @@ def prune(model: Any, job: Job) -> Pruned:
         differences.append(difference)
         if epochs and job.data is not None:
             teacher = model if job.distill else None
-            finetune(smaller, job.data, epochs, teacher=teacher, seed=job.seed)
+            rate = job.learning_rate
+            finetune(
+                smaller, job.data, epochs, teacher=teacher, learning_rate=rate, seed=job.seed
+            )
     left = {group.layers: len(group.units) for group in grouping.find(read(Graph(smaller)))}
     return Pruned(
         model=smaller,

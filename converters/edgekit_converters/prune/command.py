@@ -39,6 +39,7 @@ class PruneRequest:
         epochs: Times through the data, all steps together.
         distill: Learn from the outputs of the original too.
         steps: Rounds of taking channels and fine-tuning.
+        learning_rate: The first one of fine-tuning.
         depthwise: Take single weights of depthwise kernels, too.
         calibrate: Typical inputs, to measure the int8 files as well.
         evaluate: Labelled data for the metric before and after.
@@ -59,6 +60,7 @@ class PruneRequest:
     epochs: int = 0
     distill: bool = False
     steps: int = 1
+    learning_rate: float = 1e-3
     depthwise: bool = False
     calibrate: str | None = None
     evaluate: str | None = None
@@ -223,6 +225,7 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
         epochs=wishes.epochs,
         distill=wishes.distill,
         steps=wishes.steps,
+        learning_rate=wishes.learning_rate,
         depthwise=wishes.depthwise,
         seed=wishes.seed,
     )

@@ -30,6 +30,7 @@ def prune(
     epochs: int = 0,
     distill: bool = False,
     steps: int = 1,
+    learning_rate: float = 1e-3,
     depthwise: bool = False,
     seed: int = 0,
 ) -> Pruned:
@@ -48,6 +49,8 @@ def prune(
         epochs: Times through the data; 0 leaves the weights as they are.
         distill: Learn from the outputs of the original too.
         steps: Take channels in so many rounds, each followed by its part of the epochs.
+        learning_rate: The first one of fine-tuning; it falls to zero. High shares of
+            zeros recover better from a larger one.
         depthwise: Prune single weights of depthwise kernels, too.
         seed: Order of the samples.
 
@@ -70,6 +73,7 @@ def prune(
         epochs=epochs,
         distill=distill,
         steps=steps,
+        learning_rate=learning_rate,
         depthwise=depthwise,
         seed=seed,
     )

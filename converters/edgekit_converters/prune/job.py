@@ -26,6 +26,7 @@ class Job:
         epochs: Times through the data, all steps together.
         distill: Learn from the outputs of the original too.
         steps: Rounds of taking channels and fine-tuning.
+        learning_rate: The first one of fine-tuning.
         depthwise: Take single weights of depthwise kernels, too.
         seed: Order of the samples.
     """
@@ -37,6 +38,7 @@ class Job:
     epochs: int = 0
     distill: bool = False
     steps: int = 1
+    learning_rate: float = 1e-3
     depthwise: bool = False
     seed: int = 0
 

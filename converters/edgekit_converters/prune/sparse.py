@@ -113,6 +113,7 @@ def _finetune(copy: Any, original: Any, job: Job, callback: Any) -> None:
         job.data,
         job.epochs,
         teacher=original if job.distill else None,
+        learning_rate=job.learning_rate,
         seed=job.seed,
         callbacks=[callback],
     )
