@@ -42,7 +42,6 @@ CALIBRATION, EVALUATION, SEEDS = 200, 3000, 5
 WANTED = {"per channel": 0.98, "per tensor": 0.97}
 MENDS: dict[str, Callable[..., object] | None] = {
     "plain": None,
-    "equalised": None,
     "equalised, biases corrected": correct,
     "equalised, covariance rounding": round_weights,
 }
@@ -133,7 +132,9 @@ def main() -> None:
         for seed in range(asked.seeds):
             model = imbalanced(healthy, seed, 1.0)
             rows.append(measure(model, asked.method, teaching, fresh, Path(folder)))
-            print(f"seed {seed}:", {name: round(v, 4) for name, v in rows[-1].items()})
+            print(
+                f"seed {seed}:", {name: round(v, 4) for name, v in rows[-1].items()}, flush=True
+            )
     print(f"\n| agreement, {len(fresh):,} images | healthy | imbalanced, mean | worst |")
     print("|---|---:|---:|---:|")
     for name, value in rows[0].items():

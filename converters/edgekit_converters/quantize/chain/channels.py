@@ -283,12 +283,12 @@ class _Finder:
         return None
 
     def _tied_rows(self, rows: Ints) -> Ints:
-        """Tie the labels of each column; -1 stands for none, and a column of none is frozen."""
+        """Tie the labels of each column; -1 stands for zero, which any factor suits."""
         if (rows == rows[0]).all():
             rows = rows[:1]
         first = rows.max(axis=0)
         empty = first < 0
-        first = np.where(empty, self.labels.frozen(len(first), "it is always zero"), first)
+        first = np.where(empty, self.labels.fresh(len(first)), first)
         for row in np.unique(rows, axis=0):
             there = row >= 0
             self.labels.tie(first[there], row[there])

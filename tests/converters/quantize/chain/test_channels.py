@@ -12,7 +12,7 @@ from edgekit.flatbuffer.tables import pack
 from edgekit_converters.quantize.chain.channels import Channels, find_channels
 from edgekit_converters.quantize.chain.labels import Labels
 from edgekit_converters.quantize.chain.patching import rescale
-from edgekit_converters.quantize.float_graph import interpreter, run
+from edgekit_converters.quantize.float_graph import interpreter, prepare, run
 
 pytestmark = pytest.mark.tf
 
@@ -117,6 +117,14 @@ def shuffled(x: Any) -> Any:
     return conv(tf.transpose(x, [0, 2, 1, 3]), 4, seed=2)
 
 
+def widened(x: Any) -> Any:
+    import tensorflow as tf
+
+    x = relu(conv(x, 4))
+    y = tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 2]])
+    return conv(relu(y + conv(x, 6, seed=1)), 4, seed=2)
+
+
 def shared(x: Any) -> Any:
     a = relu(conv(x, 6))
     b = relu(conv(a, 6, seed=1))
@@ -139,6 +147,7 @@ NETS: Mapping[Net, int] = {  # net -> groups that are free in it
     squeezed: 11,
     largest: 6,
     shuffled: 8,
+    widened: 6,
     shared: 6,
     of_two: 6,
 }
@@ -158,18 +167,41 @@ def free(channels: Channels) -> int:
     return channels.count - len(channels.frozen)
 
 
+def moved_by_factors(model: bytes) -> float:
+    """Rescale free channels at random; return how far the output moved, relatively."""
+    graph = Graph(model)
+    channels = find_channels(graph)
+    factors = np.exp(np.random.default_rng(1).standard_normal(channels.count))
+    factors[list(channels.frozen)] = 1.0
+    for tensor in channels.limits:
+        factors[channels.groups[tensor]] = 1.0
+    rescale(graph, channels, factors)
+    assert any((graph.constant(t) != Graph(model).constant(t)).any() for t in constants(graph))
+    wanted, found = outputs(model), outputs(pack(graph.file.model))
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_factors_on_free_groups_change_nothing(float_file: Any, net: Net) -> None:
     path: Path = float_file(net, *[IMAGE] * net.__code__.co_argcount)
-    graph = Graph(path)
-    channels = find_channels(graph)
-    assert free(channels) == NETS[net]
-    factors = np.exp(np.random.default_rng(1).standard_normal(channels.count))
-    factors[list(channels.frozen)] = 1.0
-    rescale(graph, channels, factors)
-    wanted, found = outputs(path.read_bytes()), outputs(pack(graph.file.model))
-    assert np.abs(found - wanted).max() <= 1e-4 * np.abs(wanted).max()
-    assert any((graph.constant(t) != Graph(path).constant(t)).any() for t in constants(graph))
+    assert free(find_channels(Graph(path))) == NETS[net]
+    assert moved_by_factors(path.read_bytes()) <= 1e-4
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name",
+    [
+        "face_detection_back.tflite",
+        "face_detection_full_range.tflite",
+        "pretrainedResnet.tflite",
+        "vww_96_float.tflite",
+        "ad01_fp32.tflite",
+    ],
+)
+def test_factors_change_nothing_in_models_of_others(data_dir: Path, name: str) -> None:
+    path = next((data_dir / "models" / "tflite").rglob(name))
+    assert moved_by_factors(prepare(path).data) <= 1e-4
 
 
 def constants(graph: Graph) -> list[Any]:
