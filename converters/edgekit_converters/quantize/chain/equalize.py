@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import UnknownName
+from edgekit.errors import SourceError, UnknownName
 from edgekit.flatbuffer.graph import Graph, OpView
 from edgekit.flatbuffer.tables import pack
 from edgekit_converters.quantize.chain.channels import Channels, find_channels
@@ -156,6 +156,7 @@ class _Work:
         self._factors = np.ones(self._channels.count)
         self._dead = 0
         self._notes: list[str] = []
+        self._change = compare_outputs(self._wanted, self._wanted)
 
     def remove_dead(self) -> None:
         """Zero the weights of dead channels, if the held-out samples agree."""
@@ -173,7 +174,7 @@ class _Work:
         change = compare_outputs(self._wanted, self._outputs(model))
         kept = self._within(change)
         if kept:
-            self._model, self._dead = model, count
+            self._model, self._dead, self._change = model, count, change
         else:
             self._notes.append(
                 f"{count} channels that are zero on the samples keep their weights: without "
@@ -206,6 +207,7 @@ class _Work:
         change = compare_outputs(self._wanted, self._outputs(model))
         if change.difference <= _EXACT or (not exact and self._within(change)):
             self._model, self._factors, self._channels = model, factors, channels
+            self._change = change
             return None
         self._notes.append(
             f"{'Exact' if exact else 'Capped'} factors were undone: outputs moved by "
@@ -251,7 +253,7 @@ class _Work:
                 for layer in rest
             },
             dead=self._dead,
-            change=compare_outputs(self._wanted, self._outputs(self._model)),
+            change=self._change,
             notes=tuple(self._notes),
         )
 
@@ -271,7 +273,10 @@ class _Work:
 
     def _outputs(self, model: bytes) -> list[Array]:
         """Run a model on the held-out samples."""
-        made = interpreter(model, "The equalised model")
+        try:
+            made = interpreter(model, "The equalised model", threads=2, plain=False)
+        except SourceError:  # a delegate refuses it
+            made = interpreter(model, "The equalised model", threads=2)
         results: list[list[Array]] = []
         for number in range(len(next(iter(self._held.values())))):
             for index, values in self._held.items():
