@@ -25,11 +25,12 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
-from edgekit_converters.export.checks import problems, refuse_misfit
+from edgekit_converters.export.checks import problems, refuse_islands, refuse_misfit
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis
 from edgekit_converters.quantize.chain.improve import Step
+from edgekit_converters.quantize.synthetic import SYNTHETIC, synthetic_file
 from edgekit_converters.recipe import Recipe, with_absolute_paths, write_recipe
 from edgekit_converters.worker import Converted
 
@@ -255,6 +256,8 @@ def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draf
     content = finish(raw, plan.io, converted.preprocessing)
     graph = Graph(content)
     refuse_misfit(graph, plan.target)
+    if recipe.integer_only:
+        refuse_islands(graph, plan.target)
     manifest = _manifest(plan, converted, recipe, graph)
     atomic_write(path, write_manifest(content, manifest))
     return Draft(plan, path, manifest)
@@ -358,6 +361,8 @@ def _verify(
         )
 
     close = recipe.ranges_from or (None if recipe.evaluate else converted.probe_file)
+    if close == SYNTHETIC:
+        close = str(synthetic_file(Path(converted.float_file).parent))
     return verify(
         converted.float_file,
         [draft.path for draft in drafts],
@@ -415,7 +420,7 @@ def _need_files(recipe: Recipe) -> None:
         "labels": recipe.labels,
     }
     for what, path in wanted.items():
-        if path is not None and not Path(path).exists():
+        if path not in {None, SYNTHETIC} and not Path(str(path)).exists():
             msg = f"There is no {what} {path}."
             raise InputError(msg)
 

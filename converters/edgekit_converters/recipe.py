@@ -14,6 +14,7 @@ from edgekit.flatbuffer.io_types import IoType
 from edgekit.manifest import Overrides
 from edgekit.records import from_json, read_json, read_toml, to_json
 from edgekit_converters.prune import amount
+from edgekit_converters.quantize.synthetic import SYNTHETIC
 
 Scheme = Literal["int8", "int16x8", "dynamic", "float16", "weight-only"]
 
@@ -27,12 +28,15 @@ class Recipe:
         targets: Names of target profiles, or paths of TOML files.
         scheme: Quantization scheme; None takes each target's own.
         io: Type of inputs and outputs; None takes each target's own.
-        calibrate: Data that the ranges come from; schemes with integer activations need it.
+        calibrate: Data that the ranges come from, or `synthetic` for random inputs; schemes
+            with integer activations need it.
         evaluate: Labelled data for the accuracy before and after.
         samples: How many calibration samples are used at most.
         seed: Which ones, and every other random choice.
         per_tensor: One scale a weight tensor instead of one a channel.
         equalize: Whether channels are evened out before int8 quantization.
+        integer_only: Whether layers that leave float ops are written with integer ones, and a
+            model that keeps float ops is refused.
         bias_correction: Whether int8 biases are corrected on the calibration data.
         round: Whether int8 weights are rounded by the covariance of their inputs.
         keep_float: Layers that stay in float, by name.
@@ -66,6 +70,7 @@ class Recipe:
     seed: int = 0
     per_tensor: bool = False
     equalize: bool = True
+    integer_only: bool = False
     bias_correction: bool = True
     round: bool = False
     keep_float: tuple[str, ...] = ()
@@ -198,7 +203,9 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
     return dataclasses.replace(
         recipe,
         model=absolute(recipe.model) or recipe.model,
-        calibrate=absolute(recipe.calibrate),
+        calibrate=recipe.calibrate
+        if recipe.calibrate == SYNTHETIC
+        else absolute(recipe.calibrate),
         evaluate=absolute(recipe.evaluate),
         data=absolute(recipe.data),
         labels=absolute(recipe.labels),

@@ -26,6 +26,7 @@ from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
 from edgekit.records import from_json, to_json
+from edgekit_converters.quantize.attention import with_bounded_masks
 from edgekit_converters.quantize.calibration import Feed
 from edgekit_converters.quantize.chain.diagnosis import (
     MOST_SAMPLES,
@@ -35,8 +36,15 @@ from edgekit_converters.quantize.chain.diagnosis import (
 from edgekit_converters.quantize.chain.improve import Step, Wishes, improve
 from edgekit_converters.quantize.chain.keep_float import fewest
 from edgekit_converters.quantize.engine import convert_keras
+from edgekit_converters.quantize.integer_only import with_integer_ops
 from edgekit_converters.quantize.recurrent import without_loops
 from edgekit_converters.quantize.scheme import scheme_facts
+from edgekit_converters.quantize.synthetic import (
+    SYNTHETIC,
+    WARNING,
+    synthetic_file,
+    write_synthetic,
+)
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.sources import Source, check_import, fix_batch, load_source, write_float
 from edgekit_converters.sources.checking import random_feeds
@@ -168,6 +176,7 @@ class _Work:
         self._kept_float: dict[str, tuple[str, ...]] = {}
         self._notes: list[str] = []
         self._untreated: tuple[str, ...] = ()
+        self._rewritten = False  # for the scheme that is being converted to
         self._plain: Source | None = None  # trained for integers, without fake quantization
         self._steps: dict[str, tuple[Step, ...]] = {}
 
@@ -191,7 +200,10 @@ class _Work:
         feed = self._feed(source, preprocessing)
         self._preprocessing, self._labels_given = preprocessing, self._labels(source)
         self._unseen = self._held_out(source, preprocessing)
-        files = {scheme: str(self._convert(scheme, source, feed)) for scheme in schemes}
+        files = {
+            scheme: str(self._convert(scheme, self._suited(scheme, source, feed), feed))
+            for scheme in schemes
+        }
         return Converted(
             source=_record(source),
             manifest=source.manifest,
@@ -339,8 +351,23 @@ class _Work:
         wishes = self._wishes
         if wishes.ranges_from is None:
             return None
-        dataset = self._open(wishes.ranges_from, source, preprocessing, labelled=False)
-        return Feed(dataset.subset(wishes.samples, wishes.seed))
+        synthetic = wishes.ranges_from == SYNTHETIC
+        path = str(self._synthetic(source)) if synthetic else wishes.ranges_from
+        dataset = self._open(path, source, preprocessing, labelled=False)
+        return Feed(dataset.subset(wishes.samples, wishes.seed), synthetic=synthetic)
+
+    def _synthetic(self, source: Source) -> Path:
+        """Write random inputs to calibrate with, and say what they are worth."""
+        path = synthetic_file(self._folder)
+        write_synthetic(
+            source.inputs,
+            path,
+            count=self._wishes.samples,
+            seed=self._wishes.seed,
+            normalizes_itself=source.normalizes_itself,
+        )
+        self._notes.append(WARNING.format(count=self._wishes.samples))
+        return path
 
     def _calibration(self, feed: Feed | None) -> Calibration | None:
         wishes = self._wishes
@@ -386,14 +413,12 @@ class _Work:
             elif source.kind in _KERAS and scheme != "weight-only" and not keep_float:
                 batches = feed.batches if feed else None
                 per_tensor = self._wishes.per_tensor
-                suited = without_loops(source, scheme)
-                self._notes.extend(suited.notes[len(source.notes) :])
-                content = convert_keras(suited.model, scheme, batches, per_tensor=per_tensor)
+                content = convert_keras(source.model, scheme, batches, per_tensor=per_tensor)
                 atomic_write(path, content)
             else:
                 self._second_engine(scheme, path, source, feed, keep_float)
-        wanted = self._wishes.bias_correction and self._plain is None
-        if scheme == "int8" and feed and wanted:
+        usual = self._plain is None and not self._rewritten  # the chain knows usual layers
+        if scheme == "int8" and feed and usual and self._wishes.bias_correction:
             return self._improve(path, source, feed, keep_float)
         original = self._float_of(source).read_bytes() if feed else b""
         return _Made(path.read_bytes(), original, (), keep_float)
@@ -501,9 +526,26 @@ class _Work:
             raise UsageError(msg)
         return found.drop * 100 <= wishes.max_drop
 
+    def _suited(self, scheme: str, source: Source, feed: Feed | None) -> Source:
+        """Rewrite layers that integers cannot do as they are."""
+
+        def samples() -> Iterator[dict[str, Any]]:
+            for inputs in feed.held() if feed else ():
+                yield {name: values[np.newaxis] for name, values in inputs.items()}
+
+        self._rewritten = False
+        if not scheme_facts(scheme).calibrated or self._plain is not None:
+            return source
+        suited = with_bounded_masks(without_loops(source, scheme), samples())
+        if self._wishes.integer_only:
+            suited = with_integer_ops(suited)
+        self._notes.extend(suited.notes[len(source.notes) :])
+        self._rewritten = suited is not source
+        return suited
+
     def _float_of(self, source: Source) -> Path:
         """The float .tflite of what is quantized: of the import, or of what it became."""
-        if self._wishes.prune is None and self._plain is None:
+        if self._wishes.prune is None and self._plain is None and not self._rewritten:
             return self._float_file
         path = self._folder / "treated.tflite"
         write_float(self._plain or source, path)
@@ -546,7 +588,7 @@ def _suspicions(
     feed: Feed | None, source: Source, preprocessing: Preprocessing | None
 ) -> Iterator[str]:
     """Say what is suspicious about the calibration data, if they were used."""
-    if feed is not None and feed.used:
+    if feed is not None and feed.used and not feed.synthetic:
         found = feed.findings(preprocessing, normalizes_itself=source.normalizes_itself)
         yield from (f"{each.text} {each.remedy}" for each in found)
 

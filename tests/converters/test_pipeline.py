@@ -203,9 +203,10 @@ def test_a_converter_that_dies_becomes_a_message_with_a_remedy(tmp_path: Path) -
 
     from edgekit.errors import CrashError
 
-    model = keras.Sequential([keras.Input((6, 4)), keras.layers.GRU(3), keras.layers.Dense(2)])
+    inner = keras.layers.TimeDistributed(keras.layers.GRU(3))
+    model = keras.Sequential([keras.Input((2, 6, 4)), inner, keras.layers.Dense(2)])
     model.save(tmp_path / "gru.keras")
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 6, 4)).astype("f"))
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 2, 6, 4)).astype("f"))
     recipe = Recipe(model=str(tmp_path / "gru.keras"), calibrate=str(tmp_path / "x.npy"))
     with pytest.raises(CrashError, match="unroll=True"):
         convert(recipe, tmp_path / "out")

@@ -23,7 +23,11 @@ _OPTIONS = (
         type=click.Choice(["float32", "int8", "uint8", "int16"]),
         help="Type of inputs and outputs; each target has its own.",
     ),
-    click.option("--calibrate", metavar="DATA", help="Typical inputs, for the ranges."),
+    click.option(
+        "--calibrate",
+        metavar="DATA|synthetic",
+        help="Typical inputs, for the ranges; random ones for a first try.",
+    ),
     click.option("--samples", type=click.IntRange(min=1), help="Calibrate on so many.  [200]"),
     click.option(
         "--qat",
@@ -46,6 +50,12 @@ _OPTIONS = (
         flag_value=False,
         default=None,
         help="Leave the channels as uneven as they are.",
+    ),
+    click.option(
+        "--integer-only",
+        is_flag=True,
+        default=None,
+        help="Write layers without int8 kernels another way; refuse a model with float ops.",
     ),
     click.option(
         "--no-bias-correction",

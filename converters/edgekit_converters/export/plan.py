@@ -44,10 +44,14 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
             f"{', '.join(p.scheme for p in made)} computes in float. Use --scheme int8."
         )
         raise UsageError(msg)
+    if recipe.integer_only and any(plan.scheme != "int8" for plan in made):
+        msg = f"--integer-only is for int8; asked for {', '.join(p.scheme for p in made)}."
+        raise UsageError(msg)
     if needy and recipe.ranges_from is None:
         msg = (
             f"Scheme {', '.join(needy)} takes its ranges from data, and none were given.\n"
-            "Add --calibrate DATA: a folder of 50 or more typical inputs, an .npz or an .npy."
+            "Add --calibrate DATA: a folder of 50 or more typical inputs, an .npz or an .npy.\n"
+            "Or try --calibrate synthetic: random inputs, whose ranges are guesses."
         )
         raise UsageError(msg)
     return made

@@ -24,10 +24,12 @@ class Feed:
 
     Args:
         dataset: The samples, already chosen.
+        synthetic: Whether they are random ones, about which there is nothing to find.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, *, synthetic: bool = False) -> None:
         self.dataset = dataset
+        self.synthetic = synthetic
         self._digest = Digest()
         self._statistics = Statistics()
 

@@ -1,15 +1,21 @@
-"""Give the fused int8 LSTM one scale for its hidden state.
+"""Give the fused int8 LSTM one scale for its hidden state, and its readers theirs.
 
 UNIDIRECTIONAL_SEQUENCE_LSTM quantizes what a step gives with the parameters of its hidden
 intermediate, keeps the integers as its state, and hands the same integers out. So the
-intermediate, the state and the output must have the same scale and zero point. The
-converter breaks that where the output flows into an op that wants one scale for all its
-inputs, like the CONCATENATION of a bidirectional LSTM: it gives the output the scale of the
-concatenation and leaves the other two alone. The integers are then read with a wrong scale
-and zero point; a bidirectional LSTM loses some 20 dB by it.
+intermediate, the state and the output must have the same scale and zero point, and so must
+both sides of an op that only moves values, like REVERSE_V2. The converter breaks both rules
+where outputs of two LSTMs meet in an op that wants one scale for all its inputs, as in the
+CONCATENATION of a bidirectional LSTM: some tensors on the way get the scale of the
+concatenation, others keep theirs, and integers are read with a wrong scale and zero point.
+A bidirectional LSTM loses some 25 dB by it.
 
-Here state and output get the parameters of the intermediate, which hold the range of all
-steps, and a QUANTIZE behind the op brings the values to the scale that its readers expect.
+1. State and output of an LSTM get the parameters of the intermediate, which hold the range of
+   all steps; a QUANTIZE behind it brings the values to the scale that its readers expect.
+2. An op that moves values gets a QUANTIZE in front of each input whose scale is not that of
+   the result.
+3. The cell state gets a scale of at least 2^-15. The kernel computes its tanh for 0 to 6
+   integer bits and does nothing at all below; a cell that stays small in calibration, as
+   behind an Embedding of small numbers, has a smaller scale, and the output is constant.
 """
 
 import numpy as np
@@ -19,8 +25,11 @@ from edgekit.flatbuffer.schema import enum_values
 from edgekit.flatbuffer.tables import text
 from edgekit_converters.quantize.op_versions import op_name
 
+_LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+_MOVING = {"CONCATENATION", "RESHAPE", "REVERSE_V2", "SLICE", "STRIDED_SLICE", "TRANSPOSE"}
 _HIDDEN = 4  # place of the hidden value among the intermediates
-_STATE = 18  # place of the output state among the inputs
+_STATE, _CELL = 18, 19  # places of the output state and the cell state among the inputs
+_LEAST_CELL_SCALE = 2.0**-15
 
 
 def align(content: bytes) -> bytes:
@@ -31,18 +40,24 @@ def align(content: bytes) -> bytes:
 
 
 def _aligned(model: Table, graph: Table) -> bool:
+    if all(op_name(model, op) != _LSTM for op in graph.operators):
+        return False
     operators: list[Table] = []
+    mended = False
     for op in graph.operators:
+        if op_name(model, op) in _MOVING:
+            operators += _in_front(model, graph, op)
         operators.append(op)
-        if op_name(model, op) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-            operators += _mend(model, graph, op)
-    changed = len(operators) > len(graph.operators)
+        if op_name(model, op) == _LSTM:
+            operators += _behind(model, graph, op)
+            mended |= _enlarge_cell(graph, op)
+    changed = mended or len(operators) > len(graph.operators)
     graph.operators = operators
     return changed
 
 
-def _mend(model: Table, graph: Table, op: Table) -> list[Table]:
-    """Mend one LSTM; return the QUANTIZE behind it, if one is needed."""
+def _behind(model: Table, graph: Table, op: Table) -> list[Table]:
+    """Rule 1: mend an LSTM; return the QUANTIZE behind it, if one is needed."""
     if op.intermediates is None or len(op.intermediates) <= _HIDDEN:
         return []
     hidden, state, output = (
@@ -53,26 +68,62 @@ def _mend(model: Table, graph: Table, op: Table) -> list[Table]:
     if wanted is None or wanted == _params(state) == _params(output):
         return []
     state.quantization = hidden.quantization
-    inner = Table(
-        "Tensor",
-        shape=output.shape,
-        type=output.type,
-        buffer=0,
-        name=f"{text(output.name)}_hidden",
-        quantization=hidden.quantization,
-        has_rank=output.has_rank,
+    result = int(op.outputs[0])
+    inner = _twin(graph, result, like=hidden)
+    op.outputs = np.array([inner], np.int32)
+    return [_quantize(model, inner, result)]
+
+
+def _enlarge_cell(graph: Table, op: Table) -> bool:
+    """Rule 3; say whether anything changed."""
+    cell = graph.tensors[int(op.inputs[_CELL])]
+    found = _params(cell)
+    if found is None or found[0] >= _LEAST_CELL_SCALE:
+        return False
+    cell.quantization.scale = np.array([_LEAST_CELL_SCALE], np.float32)
+    return True
+
+
+def _in_front(model: Table, graph: Table, op: Table) -> list[Table]:
+    """Rule 2: mend an op that moves values; return the QUANTIZEs in front of it."""
+    result = graph.tensors[int(op.outputs[0])]
+    wanted = _params(result)
+    made = []
+    inputs = [int(index) for index in op.inputs]
+    for place, index in enumerate(inputs):
+        tensor = graph.tensors[index]
+        if wanted and tensor.type == result.type and _params(tensor) not in {None, wanted}:
+            inputs[place] = _twin(graph, index, like=result)
+            made.append(_quantize(model, index, inputs[place]))
+    op.inputs = np.array(inputs, np.int32)
+    return made
+
+
+def _twin(graph: Table, index: int, *, like: Table) -> int:
+    """Add a tensor of the shape of one and the scale of another."""
+    tensor = graph.tensors[index]
+    graph.tensors.append(
+        Table(
+            "Tensor",
+            shape=tensor.shape,
+            type=tensor.type,
+            buffer=0,
+            name=f"{text(tensor.name)}_rescaled",
+            quantization=like.quantization,
+            has_rank=tensor.has_rank,
+        )
     )
-    graph.tensors.append(inner)
-    place = len(graph.tensors) - 1
-    behind = Table(
+    return len(graph.tensors) - 1
+
+
+def _quantize(model: Table, source: int, result: int) -> Table:
+    return Table(
         "Operator",
         opcode_index=_quantize_code(model),
-        inputs=np.array([place], np.int32),
-        outputs=np.array(op.outputs, np.int32),
+        inputs=np.array([source], np.int32),
+        outputs=np.array([result], np.int32),
         builtin_options=Table("QuantizeOptions"),
     )
-    op.outputs = np.array([place], np.int32)
-    return [behind]
 
 
 def _params(tensor: Table) -> tuple[float, int] | None:

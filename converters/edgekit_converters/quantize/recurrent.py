@@ -58,7 +58,7 @@ def without_loops(source: Source, scheme: str) -> Source:
         ways.insert(0, _Rewriter(source, fuse=True))
     for way in ways:
         model = way.model()
-        difference = _difference(source, model)
+        difference = difference_of(source, model)
         if difference <= TOLERANCE:
             notes = tuple(way.notes)
             return dataclasses.replace(source, model=model, notes=source.notes + notes)
@@ -90,11 +90,7 @@ class _Rewriter:
         """Build it."""
         old = self._source.model
         made = shapes.again(old, self._library, list(old.inputs), self._call)
-        form = getattr(old, "output", None)
-        if not isinstance(form, dict):
-            return made
-        named = dict(zip(sorted(form), made.outputs, strict=True))
-        return self._library.Model(made.inputs, named, name=made.name)
+        return shapes.formed_like(old, self._library, made)
 
     def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not _runs_as_loop(layer):
@@ -255,7 +251,8 @@ def _with_weights(fresh: Any, layer: Any, shape: Any) -> Any:
     return fresh
 
 
-def _difference(source: Source, model: Any) -> float:
+def difference_of(source: Source, model: Any) -> float:
+    """Return how far another form of a model is from it, on random inputs."""
     feeds = random_feeds(source.inputs, normalizes_itself=source.normalizes_itself)
     return max(
         relative_difference(predict(source.model, feed), predict(model, feed)) for feed in feeds

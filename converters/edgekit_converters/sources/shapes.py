@@ -91,6 +91,15 @@ def again(model: Any, library: Any, inputs: list[Any], call: graph.Call = _as_it
     return library.Model(graph.single(inputs), graph.single(outputs), name=model.name)
 
 
+def formed_like(old: Any, library: Any, model: Any) -> Any:
+    """Return a model that gives its outputs as a table where another one does."""
+    form = getattr(old, "output", None)
+    if not isinstance(form, dict):
+        return model
+    named = dict(zip(sorted(form), model.outputs, strict=True))
+    return library.Model(model.inputs, named, name=model.name)
+
+
 def _name_apart(model: Any) -> None:
     """Give layers of nested models that share a name names of their own."""
     taken: dict[str, Any] = {}
