@@ -22,6 +22,7 @@ from edgekit.evaluation.preprocessing import resolve
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.verify import verify
 from edgekit.files import atomic_write, told
+from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord
 from edgekit.progress import task
@@ -34,7 +35,7 @@ from edgekit_converters.quantize.chain.diagnosis import (
     diagnose,
 )
 from edgekit_converters.quantize.chain.improve import Step, Wishes, improve
-from edgekit_converters.quantize.chain.keep_float import fewest
+from edgekit_converters.quantize.chain.keep_float import between, fewest, readers
 from edgekit_converters.quantize.engine import convert_keras
 from edgekit_converters.quantize.integer_only import with_integer_ops
 from edgekit_converters.quantize.recurrent import without_loops
@@ -482,15 +483,16 @@ class _Work:
         layers: tuple[LayerDiagnosis, ...],
     ) -> "_Made | None":
         """Keep the fewest layers in float that meet the limit, in place."""
-        known, made = path.read_bytes(), {}
+        known = path.read_bytes()
+        made: dict[tuple[str, ...], _Made] = {}
 
         def good_enough(names: tuple[str, ...]) -> bool:
-            kept = (*self._wishes.keep_float, *names)
+            kept = (*self._wishes.keep_float, *names, *between(graph, names))
             made[names] = self._made(scheme, path, source, feed, kept)
             return self._good_enough(path)
 
-        notes = tuple(self._notes)
-        choice = fewest(layers, good_enough)
+        graph, notes = Graph(self._float_of(source)), tuple(self._notes)
+        choice = fewest(layers, good_enough, readers=readers(graph))
         self._notes = list(notes)
         limit = f"--max-drop {self._wishes.max_drop:g}"
         if choice is None:

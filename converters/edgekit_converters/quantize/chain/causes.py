@@ -167,5 +167,5 @@ def _plain(name: str, traits: Traits) -> Finding:
         )
     return Finding(
         "8 bits are coarse for its output",
-        f"--scheme int16x8, or --keep-float {name}",
+        f"--scheme int16x8, or --auto-keep-float ({name} and what reads it)",
     )

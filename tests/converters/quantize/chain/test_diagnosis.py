@@ -154,7 +154,7 @@ def traits(**given: Any) -> Traits:
         ),
         pytest.param({"dead": 0.8}, "dead channels", "prune", id="dead"),
         pytest.param({"distinct": 9}, "few distinct", "--estimator", id="few values"),
-        pytest.param({}, "8 bits are coarse", "--keep-float layer", id="nothing else"),
+        pytest.param({}, "8 bits are coarse", "--auto-keep-float", id="nothing else"),
         pytest.param({"alone_db": 40.0}, "none", "none needed", id="quiet"),
         pytest.param(
             {"alone_db": 40.0, "own_db": 45.0}, "no fault of its own", "above", id="inherited"
