@@ -9,8 +9,7 @@ that output by
 and its mean, which the bias takes back exactly. Two searches make e'He small: a sweep that
 rounds weight after weight and lets the rest make up for it (as in Frantar et al., "GPTQ",
 2022), and coordinate descent, which moves one weight at a time to its best step, from both
-nearest and the sweep; then pairs of weights move against each other where one move alone
-would cost. For each output channel the best of all is kept; nearest is among
+nearest and the sweep. For each output channel the best of all is kept; nearest is among
 them. Steps of weights stay as they are.
 """
 
@@ -24,11 +23,8 @@ from edgekit_converters.quantize.chain.walk import Walk, samples_within
 
 LIMIT = 127  # of integer weights, which are symmetric
 MOST_TAPS = 2304  # of one output; beyond, time and memory grow past what rounding is worth
-MOST_TRADED = 512  # taps of one output for which pairs of weights are tried
 _DAMPING = 0.01  # share of the mean variance that is added to each tap's own
 _PASSES = 8
-_TRADES = 2  # passes over the pairs
-_LEAST = 1e-9  # share of a tap's own variance that a trade has to save
 
 
 def round_weights(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> dict[str, str]:
@@ -88,13 +84,6 @@ def best_rounding(weights: Floats, moments: Floats) -> Array:
     found = _descend(both, starts, damped)
     rows = weights.shape[1]
     candidates = [nearest, found[:, :rows], found[:, rows:]]
-    if weights.shape[2] <= MOST_TRADED:
-        candidates.append(_trade(weights, _cheapest(weights, candidates, damped), damped))
-    return _cheapest(weights, candidates, damped)
-
-
-def _cheapest(weights: Floats, candidates: list[Array], damped: Floats) -> Array:
-    """Choose for each row the candidate that costs least."""
     costs = np.stack([cost(weights - each, damped) for each in candidates])
     chosen = costs.argmin(axis=0)  # the first of equals: nearest
     best: Array = np.choose(chosen[..., np.newaxis], candidates)
@@ -159,35 +148,3 @@ def _descend(weights: Floats, start: Floats, moments: Floats) -> Floats:
         if not moved:
             break
     return found
-
-
-def _trade(weights: Floats, start: Floats, moments: Floats) -> Floats:
-    """Move two weights at a time, by a step each, where that costs less than now.
-
-    A move of tap k by d and tap l by c changes the cost by
-
-        H_kk - 2 d g_k + H_ll - 2 c (g_l - d H_kl),    g = He
-
-    and for each k the best l is found at once.
-    """
-    found = start.copy()
-    slope = (weights - found) @ moments
-    own = np.einsum("gkk->gk", moments)[:, np.newaxis]
-    for tap in np.tile(np.arange(weights.shape[2]), _TRADES):
-        first = np.where(slope[..., tap] >= 0, 1.0, -1.0)
-        after = slope - first[..., np.newaxis] * moments[:, np.newaxis, tap]
-        second = np.sign(after)
-        gain = 2 * np.abs(after) - own
-        gain[np.abs(found + second) > LIMIT] = -np.inf
-        gain[..., tap] = -np.inf
-        other = gain.argmax(axis=2)
-        best = np.take_along_axis(gain, other[..., np.newaxis], axis=2)[..., 0]
-        change = own[..., tap] - 2 * first * slope[..., tap] - best
-        fits = np.abs(found[..., tap] + first) <= LIMIT
-        group, row = np.nonzero((change < -_LEAST * own[..., tap]) & fits)
-        partner = other[group, row]
-        step = second[group, row, partner]
-        found[group, row, tap] += first[group, row]
-        found[group, row, partner] += step
-        slope[group, row] = after[group, row] - step[:, np.newaxis] * moments[group, partner]
-    return _descend(weights, found, moments)
