@@ -128,9 +128,10 @@ class Recipe:
         if self.distill and not self.epochs:
             msg = "--distill is a way to fine-tune; say for how long with --epochs N."
             raise UsageError(msg)
-        if self.qat and wanted.method != "channels":
+        if (self.qat or self.round) and wanted.method != "channels":
             msg = (
-                f"--qat moves every weight, also those that --prune {wanted} sets.\n"
+                f"{'--qat' if self.qat else '--round'} moves every weight, also those that "
+                f"--prune {wanted} sets.\n"
                 "Leave one of them out, or prune channels."
             )
             raise UsageError(msg)

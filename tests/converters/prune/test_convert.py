@@ -55,6 +55,7 @@ def test_a_conversion_keeps_zeros_and_makes_a_smaller_download(
     ("wishes", "words"),
     [
         pytest.param({"qat": 1, "data": "d"}, "Leave one of them out", id="qat"),
+        pytest.param({"round": True}, "--round moves every weight", id="round"),
         pytest.param({"distill": True}, "--epochs N", id="distill"),
         pytest.param({"prune_steps": 2, "epochs": 2, "data": "d"}, "Leave --steps", id="steps"),
         pytest.param({"importance": "taylor"}, "--data DATA", id="taylor"),
