@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pairs import Node, conv, dense, outputs, pair_of
 
 from edgekit.artifact import read_manifest
 from edgekit.errors import GateError, SourceError, TargetError, UsageError
+from edgekit.flatbuffer import pack
 from edgekit.flatbuffer.graph import Graph
 from edgekit.records import from_json, to_json
 from edgekit.runtime import load
@@ -159,6 +161,32 @@ def test_a_search_keeps_layers_in_float_until_the_limit_is_met(
         quantize(replace(easy, max_drop=-50.0), tmp_path / "never.tflite")
     assert caught.value.document is not None
     assert caught.value.document["kept_float"] == []
+
+
+def test_a_spoilt_layer_and_what_reads_it_stay_in_float(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 1, (100, 1, 8, 8, 3)).astype(np.float32)
+    first, last = rng.normal(0, 0.3, (8, 3, 3, 3)), rng.normal(0, 0.3, (5, 512))
+    first[3] *= 300
+    last.reshape(5, 64, 8)[:, :, 3] /= 300
+    net = {
+        "a": conv(first, np.zeros(8), fused_activation_function=1),
+        "b": Node(op="RESHAPE", inputs=("a",), weights=np.array([1, 512])),
+        "c": dense(last, np.zeros(5), "b"),
+    }
+    original = pack(pair_of(net, (1, 8, 8, 3), x[:2]).float_graph.file.model)
+    scores = outputs(original, x).reshape(100, 5)
+    net["c"] = dense(last, -scores.mean(axis=0), "b")
+    source, data = tmp_path / "spoilt.tflite", tmp_path / "data.npz"
+    source.write_bytes(pack(pair_of(net, (1, 8, 8, 3), x[:2]).float_graph.file.model))
+    np.savez(data, x=x[:, 0], y=(scores - scores.mean(axis=0)).argmax(axis=1))
+    usual = Recipe(model=str(source), calibrate=str(data), evaluate=str(data), equalize=False)
+    assert (quantize(usual, tmp_path / "all.tflite").drop or 0) > 0.1
+    found = quantize(
+        replace(usual, max_drop=3.0, auto_keep_float=True), tmp_path / "some.tflite"
+    )
+    assert found.kept_float == ("a", "c", "b")
+    assert (found.drop or 0) <= 0.03
 
 
 def test_several_inputs_and_outputs_keep_their_names_and_ranges(tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_the_table_names_target_size_and_accuracy(
             "integers",
             id="misfit",
         ),
+        pytest.param(
+            ["m.keras", "--target", "coral-usb", "--calibrate", "x", "--keep-float", "head"],
+            4,
+            "8-bit integers only",
+            id="float layer",
+        ),
+        pytest.param(["m.keras", "--auto-keep-float"], 2, "--max-drop", id="search, no limit"),
         pytest.param(["m.keras", "--max-drop", "1"], 2, "--evaluate DATA", id="gate, no data"),
         pytest.param(
             ["m.keras", "--prune", "a:b", "--scheme", "float16"], 2, "a:b", id="prune"
