@@ -29,6 +29,8 @@ class Traits:
         spread: RMS of its strongest channel against that of the median one.
         weight_spread: Largest weight of its strongest channel against that of the median
             channel, where all channels share one scale; 1 where each has its own.
+        input_spread: Largest weight against those of the input channels that carry most of
+            the noise, where these are much smaller; 1 elsewhere.
         distinct: How many integers its output takes.
         dead: Share of its channels that give the same value everywhere.
         shift: Share of the noise on the path that is a shift of the channels' means.
@@ -46,6 +48,7 @@ class Traits:
     outlier: float
     spread: float
     weight_spread: float
+    input_spread: float
     distinct: int
     dead: float
     shift: float
@@ -124,6 +127,12 @@ def _weights(traits: Traits) -> Finding | None:
             f"{traits.weight_spread:.0f} x the weights of the median one",
             "one scale a channel (leave --per-tensor out), or equalisation "
             "(on, unless --no-equalize)",
+        )
+    if traits.input_spread > _SPREAD:
+        return Finding(
+            "channel spread: most of the noise comes through inputs whose weights are "
+            f"{traits.input_spread:.0f} x smaller than the largest, and share its scale",
+            "equalisation (on, unless --no-equalize), else --round",
         )
     if traits.own_shift > _SHIFTED:
         return _shift(traits.own_shift)

@@ -42,6 +42,8 @@ MOST_SAMPLES = 64
 FEWEST_SAMPLES = 8
 _TAIL_SECONDS = 20.0  # what running the rest of the model behind each layer may take
 _WALK_BYTES = 256 * 2**20
+_MIXING = frozenset({"CONV_2D", "FULLY_CONNECTED"})  # an output reads all input channels
+_SMALL = 16.0  # how many times below the largest weight rounding begins to hurt
 _MOST_VALUES = 2**21  # of one layer that statistics are taken of, in whole samples
 
 
@@ -294,7 +296,8 @@ def _examined(
         alive[match.float_op.outputs[0]] = rough
         weight_noise, _ = outputs.noise(tail, alive)
         values = _Values(wanted, path, rough[thin], kept[thin])
-        costs = _Costs(noise, weight_noise, unseen_beyond)
+        spread = _input_spread(match, step)
+        costs = _Costs(noise, weight_noise, unseen_beyond, spread)
         finding = explain(match.name, _traits(match, step.graphs, values, costs))
     return _Found(
         match=match,
@@ -370,11 +373,13 @@ class _Costs:
         noise: Noise against signal at the worst output of the model.
         weight_noise: Same, with the output of the layer in float.
         unseen_beyond: Share of unseen values beyond the range of its output.
+        input_spread: As in `Traits`.
     """
 
     noise: float
     weight_noise: float
     unseen_beyond: float | None
+    input_spread: float
 
 
 def _traits(
@@ -407,6 +412,7 @@ def _traits(
         outlier=float(size.max()) / max(usual, 1e-30),
         spread=_ratio(strength[~dead]),
         weight_spread=_weight_spread(graphs, match),
+        input_spread=costs.input_spread,
         distinct=len(np.unique(values.path)),
         dead=float(dead.mean()),
         shift=_shift(values.path - wanted),
@@ -463,6 +469,26 @@ def _weight_spread(graphs: tuple[Graph, Graph], match: Match) -> float:
     axis = 3 if match.op.op == "DEPTHWISE_CONV_2D" else 0
     values = np.moveaxis(real_constant(graphs[0], weights(graphs[0], match.float_op)), axis, 0)
     return _ratio(np.abs(values.reshape(len(values), -1)).max(axis=1))
+
+
+def _input_spread(match: Match, step: _Step) -> float:
+    """Compare the weights of the inputs that carry most of the noise with the largest."""
+    graph, integer = step.graphs
+    wanted = real_constant(graph, weights(graph, match.float_op))
+    values = step.read.get(match.float_op.inputs[0])
+    if values is None or values.shape[-1] != wanted.shape[-1] or match.op.op not in _MIXING:
+        return 1.0
+    width = wanted.shape[-1]
+    rows = values[:: 1 + values.size // _MOST_VALUES].reshape(-1, width)
+    wrong = (real_constant(integer, weights(integer, match.op)) - wanted).reshape(-1, width)
+    strength = np.einsum("ij,ij->j", rows, rows) / len(rows)
+    noise = np.square(wrong).sum(axis=0) * strength
+    peaks = np.abs(wanted).reshape(-1, width).max(axis=0)
+    small = peaks < peaks.max() / _SMALL
+    if noise[small].sum() <= noise.sum() / 2:
+        return 1.0
+    usual = float(np.average(peaks[small], weights=noise[small]))
+    return float(peaks.max()) / max(usual, 1e-30)
 
 
 def _ratio(sizes: Floats) -> float:

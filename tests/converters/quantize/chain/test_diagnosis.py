@@ -129,6 +129,7 @@ def traits(**given: Any) -> Traits:
         "outlier": 1.5,
         "spread": 2.0,
         "weight_spread": 1.0,
+        "input_spread": 1.0,
         "distinct": 200,
         "dead": 0.0,
         "shift": 0.1,
@@ -147,6 +148,12 @@ def traits(**given: Any) -> Traits:
             "channel spread",
             "--per-tensor",
             id="spread of weights",
+        ),
+        pytest.param(
+            {"weight_share": 0.9, "own_shift": 0.9, "input_spread": 90.0},
+            "channel spread: most of the noise comes through inputs",
+            "equalisation",
+            id="spread of inputs",
         ),
         pytest.param({"weight_share": 0.9}, "rounded weights", "--round", id="weights"),
         pytest.param(
