@@ -95,7 +95,8 @@ def set_ranges(pair: Pair, ranges: Mapping[int, Range]) -> None:
                 _set_step(tensors[index], [scale], zero)
     pair.graph = Graph(pair.graph.file)
     for layer in pair.layers:
-        _set_step(tensors[layer.op.inputs[2]], pair.bias_step(layer).tolist(), 0)
+        scales = len(pair.graph.main.tensors[layer.op.inputs[1]].scale)  # 1: one a tensor
+        _set_step(tensors[layer.op.inputs[2]], pair.bias_step(layer)[:scales].tolist(), 0)
     pair.graph = Graph(pair.graph.file)
     for layer in pair.layers:
         pair.set_bias(layer, biases[layer.op.index])
