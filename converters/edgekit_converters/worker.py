@@ -419,7 +419,7 @@ class _Work:
             else:
                 self._second_engine(scheme, path, source, feed, keep_float)
         usual = self._plain is None and not self._rewritten  # the chain knows usual layers
-        if scheme == "int8" and feed and usual and self._wishes.bias_correction:
+        if scheme == "int8" and feed and usual and self._chain.any:
             return self._improve(path, source, feed, keep_float)
         original = self._float_of(source).read_bytes() if feed else b""
         return _Made(path.read_bytes(), original, (), keep_float)
