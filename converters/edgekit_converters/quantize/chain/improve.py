@@ -128,7 +128,7 @@ def improve(
         steps.append(_step(name, reached, start, kept=kept))
         if kept:
             best, nearness = candidate, reached
-    left_alone = Pair(best.float_model, best.integer_model).left_alone
+    left_alone = Pair(float_model, integer_model).left_alone  # rounding hides what is paired
     return Improved(best.integer_model, best.float_model, tuple(steps), left_alone)
 
 
