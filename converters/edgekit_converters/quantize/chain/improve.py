@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,8 @@ def improve(
     best, start = Candidate(float_model, integer_model), time.perf_counter()
     nearness = judge.nearness(integer_model)
     steps = [_step("nearest rounding", nearness, start, kept=True)]
-    for name, work in _works(samples, teaching, folder, wishes):
+    chain = _Chain(float_model, samples, teaching, folder, wishes)
+    for name, work in chain.works():
         start = time.perf_counter()
         candidate = work(best)
         if candidate is None:
@@ -133,59 +135,88 @@ def improve(
 
 
 Work = Callable[[Candidate], Candidate | None]  # None where there is nothing to do
+Change = Callable[[Pair, dict[int, Array], dict[int, Array]], object]
 
 
-def _works(
-    samples: Sequence[Inputs], teaching: Sequence[Inputs], folder: Path, wishes: Wishes
-) -> Iterator[tuple[str, Work]]:
-    """Yield the wanted steps in their order."""
-    if wishes.bias_correction:
-        yield "bias correction", lambda best: _on_pair(biases.correct, best, teaching)
-    if wishes.equalize:
-        yield "equalisation", lambda best: _equalize(best, samples, teaching, folder, wishes)
-    if wishes.rounding:
-        yield "covariance rounding", lambda best: _on_pair(round_weights, best, teaching)
+# How channels are evened out: name of the step, method and strength of `equalize`. Which one
+# suits a model that has one scale a tensor shows only when it is done.
+_EVENED = (("equalisation", "activations", 1.0),)
+_EVENED_PER_TENSOR = (
+    ("equalisation by weights", "weights", 1.0),
+    ("equalisation by activations", "activations", 0.5),
+)
 
 
-def _equalize(
-    best: Candidate,
-    samples: Sequence[Inputs],
-    teaching: Sequence[Inputs],
-    folder: Path,
-    wishes: Wishes,
-) -> Candidate | None:
-    """Even out the channels of the float model and quantize it again.
+class _Chain:
+    """The steps that are wanted, in their order.
 
-    Biases are corrected again, too: what evening out is worth shows only then.
+    Args:
+        float_model: The float original.
+        samples: Calibration samples.
+        teaching: Those that steps may learn from.
+        folder: Working folder.
+        wishes: Which steps are wanted.
     """
-    made = equalize(best.float_model, stacked(Graph(best.float_model), teaching))
-    if not made.treated and not made.dead:
-        return None
-    even, integer = folder / "equalized.tflite", folder / "equalized-int8.tflite"
-    atomic_write(even, made.model)
-    quantize_tflite(
-        even,
-        integer,
-        scheme="int8",
-        samples=samples,
-        keep_float=wishes.keep_float,
-        per_tensor=wishes.per_tensor,
-    )
-    evened = Candidate(made.model, integer.read_bytes())
-    return _on_pair(biases.correct, evened, teaching) if wishes.bias_correction else evened
 
+    def __init__(
+        self,
+        float_model: bytes,
+        samples: Sequence[Inputs],
+        teaching: Sequence[Inputs],
+        folder: Path,
+        wishes: Wishes,
+    ) -> None:
+        self._float_model = float_model
+        self._samples = samples
+        self._teaching = teaching
+        self._folder = folder
+        self._wishes = wishes
 
-def _on_pair(
-    function: Callable[[Pair, dict[int, Array], dict[int, Array]], object],
-    best: Candidate,
-    samples: Sequence[Inputs],
-) -> Candidate | None:
-    """Let a function change the integer model, given both models' inputs."""
-    pair = Pair(best.float_model, best.integer_model)
-    if not pair.layers:
-        return None
-    function(pair, stacked(pair.graph, samples), stacked(pair.float_graph, samples))
-    return Candidate(best.float_model, pair.pack())
+    def works(self) -> Iterator[tuple[str, Work]]:
+        """Yield each step with its name."""
+        if self._wishes.bias_correction:
+            yield "bias correction", partial(self._on_pair, biases.correct)
+        if self._wishes.rounding:
+            yield "covariance rounding", partial(self._on_pair, round_weights)
+        if self._wishes.equalize:
+            ways = _EVENED_PER_TENSOR if self._wishes.per_tensor else _EVENED
+            for name, method, strength in ways:
+                yield name, partial(self._evened, method, strength)
+
+    def _on_pair(self, change: Change, best: Candidate) -> Candidate | None:
+        """Let a function change the integer model, given both models' inputs."""
+        pair = Pair(best.float_model, best.integer_model)
+        if not pair.layers:
+            return None
+        given = (stacked(graph, self._teaching) for graph in (pair.graph, pair.float_graph))
+        change(pair, *given)
+        return Candidate(best.float_model, pair.pack())
+
+    def _evened(self, method: str, strength: float, _: Candidate) -> Candidate | None:
+        """Equalise the original, quantize it, and do with it what was done without.
+
+        What evening out is worth shows only then.
+        """
+        inputs = stacked(Graph(self._float_model), self._teaching)
+        made = equalize(self._float_model, inputs, method=method, strength=strength)
+        if not made.treated and not made.dead:
+            return None
+        even, integer = self._folder / "even.tflite", self._folder / "even-int8.tflite"
+        atomic_write(even, made.model)
+        quantize_tflite(
+            even,
+            integer,
+            scheme="int8",
+            samples=self._samples,
+            keep_float=self._wishes.keep_float,
+            per_tensor=self._wishes.per_tensor,
+        )
+        candidate = Candidate(made.model, integer.read_bytes())
+        if self._wishes.rounding:
+            return self._on_pair(round_weights, candidate)
+        if self._wishes.bias_correction:
+            return self._on_pair(biases.correct, candidate)
+        return candidate
 
 
 def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:

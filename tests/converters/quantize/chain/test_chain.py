@@ -109,7 +109,7 @@ def test_the_chain_keeps_only_what_helps(pair: Pair, tmp_path: Path) -> None:
     wishes = Wishes(rounding=True)
     original, samples = pair.float_graph.file.data, named(draw(40, seed=3))
     made = improve(original, before, samples, tmp_path, wishes)
-    names = ["nearest rounding", "bias correction", "equalisation", "covariance rounding"]
+    names = ["nearest rounding", "bias correction", "covariance rounding", "equalisation"]
     assert [step.name for step in made.steps] == names
     assert len([step for step in made.steps if step.kept]) > 1
     judge = Judge(original, samples[::4], tmp_path)
