@@ -16,6 +16,7 @@ from edgekit.records import from_json, read_json, read_toml, to_json
 from edgekit_converters.prune import amount
 from edgekit_converters.quantize.synthetic import SYNTHETIC
 
+Estimator = Literal["minmax", "percentile", "mse", "kl", "auto"]
 Scheme = Literal["int8", "int16x8", "dynamic", "float16", "weight-only"]
 
 
@@ -38,6 +39,7 @@ class Recipe:
         integer_only: Whether layers that leave float ops are written with integer ones, and a
             model that keeps float ops is refused.
         bias_correction: Whether int8 biases are corrected on the calibration data.
+        estimator: How ranges of int8 activations are chosen.
         round: Whether int8 weights are rounded by the covariance of their inputs.
         keep_float: Layers that stay in float, by name.
         auto_keep_float: Whether the fewest layers stay in float that meet `max_drop`.
@@ -72,6 +74,7 @@ class Recipe:
     equalize: bool = True
     integer_only: bool = False
     bias_correction: bool = True
+    estimator: Estimator = "minmax"
     round: bool = False
     keep_float: tuple[str, ...] = ()
     auto_keep_float: bool = False

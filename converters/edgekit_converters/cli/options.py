@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -12,7 +12,7 @@ from edgekit.cli.options import Numbers
 from edgekit.manifest import Overrides
 from edgekit.records import from_json, to_json
 from edgekit_converters.quantize.scheme import SCHEMES
-from edgekit_converters.recipe import Recipe, read_recipe
+from edgekit_converters.recipe import Estimator, Recipe, read_recipe
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -38,6 +38,11 @@ _OPTIONS = (
     click.option("--data", metavar="DATA", help="Labelled data to train on."),
     click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
     click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
+    click.option(
+        "--estimator",
+        type=click.Choice(get_args(Estimator)),
+        help="Ranges of int8 activations; auto tries all and keeps the best.  [minmax]",
+    ),
     click.option(
         "--round",
         is_flag=True,

@@ -205,6 +205,7 @@ class Maker:
             equalize=wishes.equalize,
             bias_correction=wishes.bias_correction,
             rounding=wishes.round,
+            estimator=wishes.estimator,
             per_tensor=wishes.per_tensor,
             keep_float=keep_float,
         )

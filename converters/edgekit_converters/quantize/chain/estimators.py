@@ -20,7 +20,7 @@ import numpy as np
 from edgekit.progress import track
 from edgekit_converters.quantize.chain.biases import Inputs
 from edgekit_converters.quantize.chain.pair import Array, Floats, Pair
-from edgekit_converters.quantize.chain.ranges import Range, changeable, counterparts, set_ranges
+from edgekit_converters.quantize.chain.ranges import Range, changeable, counterparts
 from edgekit_converters.quantize.chain.walk import Walk, samples_within
 
 _BINS = 8192  # of a histogram
@@ -231,36 +231,6 @@ def estimate(name: str, found: Mapping[int, Histogram]) -> dict[int, Range]:
         found: What `histograms` gave.
     """
     return {index: ESTIMATORS[name](histogram) for index, histogram in found.items()}
-
-
-def best(
-    make: Callable[[], Pair],
-    found: Mapping[int, Histogram],
-    finish: Callable[[Pair], object],
-    score: Callable[[bytes], float],
-) -> tuple[str, Pair, dict[str, float]]:
-    """Try every estimator and return the one whose model is nearest to float.
-
-    Args:
-        make: Gives the pair afresh.
-        found: What `histograms` gave for it.
-        finish: What is done to a pair after its ranges changed: correct its biases.
-        score: How near an integer file is to float, on samples that nothing learned from;
-            higher is nearer.
-
-    Returns:
-        Name of the estimator, its finished pair, and the score of each estimator; of equals
-        the earlier in `ESTIMATORS`.
-    """
-    pairs: dict[str, Pair] = {}
-    scores: dict[str, float] = {}
-    for name in track(ESTIMATORS, "Trying range estimators", len(ESTIMATORS), "estimator"):
-        pair = make()
-        set_ranges(pair, estimate(name, found))
-        finish(pair)
-        pairs[name], scores[name] = pair, score(pair.pack())
-    chosen = max(scores, key=scores.__getitem__)
-    return chosen, pairs[chosen], scores
 
 
 def _count(found: dict[int, Histogram], indices: list[int], values: Array) -> None:

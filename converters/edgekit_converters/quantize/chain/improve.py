@@ -13,8 +13,14 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.runtime.quantize import quantize
 from edgekit_converters.quantize.chain import biases
 from edgekit_converters.quantize.chain.equalize import equalize
+from edgekit_converters.quantize.chain.estimators import (
+    estimate,
+    histograms,
+    unusual_samples,
+)
 from edgekit_converters.quantize.chain.judge import Inputs, Judge, Nearness
 from edgekit_converters.quantize.chain.pair import Array, Pair
+from edgekit_converters.quantize.chain.ranges import set_ranges
 from edgekit_converters.quantize.chain.rounding import round_weights
 from edgekit_converters.quantize.second_engine import quantize_tflite
 
@@ -62,6 +68,17 @@ class Improved:
     left_alone: dict[str, str]
 
 
+# What `--estimator` tries beside the ranges that the converter took, its smallest and largest
+# values: names of `estimators.ESTIMATORS`.
+RANGES: dict[str, tuple[str, ...]] = {
+    "minmax": (),
+    "percentile": ("p99.99",),
+    "mse": ("mse",),
+    "kl": ("kl",),
+    "auto": ("typical", "p99.99", "mse", "kl"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """Which steps are wanted.
@@ -70,6 +87,7 @@ class Wishes:
         equalize: Even out the channels of the float model, and quantize that instead.
         bias_correction: Correct biases layer by layer.
         rounding: Round weights by the covariance of what they are multiplied with.
+        estimator: How ranges of activations are chosen: a key of `RANGES`.
         per_tensor: The integer model has one scale a weight tensor.
         keep_float: Layers that stay in float.
     """
@@ -77,13 +95,15 @@ class Wishes:
     equalize: bool = True
     bias_correction: bool = True
     rounding: bool = False
+    estimator: str = "minmax"
     per_tensor: bool = False
     keep_float: tuple[str, ...] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.equalize or self.bias_correction or self.rounding
+        others = bool(RANGES[self.estimator])
+        return self.equalize or self.bias_correction or self.rounding or others
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +139,7 @@ def improve(
     best, start = Candidate(float_model, integer_model), time.perf_counter()
     nearness = judge.nearness(integer_model)
     steps = [_step("nearest rounding", nearness, start, kept=True)]
-    chain = _Chain(float_model, samples, teaching, folder, wishes)
+    chain = _Chain(best, samples, teaching, folder, wishes)
     for name, work in chain.works():
         start = time.perf_counter()
         candidate = work(best)
@@ -151,7 +171,7 @@ class _Chain:
     """The steps that are wanted, in their order.
 
     Args:
-        float_model: The float original.
+        original: The float original, and what the converter made of it.
         samples: Calibration samples.
         teaching: Those that steps may learn from.
         folder: Working folder.
@@ -160,13 +180,14 @@ class _Chain:
 
     def __init__(
         self,
-        float_model: bytes,
+        original: Candidate,
         samples: Sequence[Inputs],
         teaching: Sequence[Inputs],
         folder: Path,
         wishes: Wishes,
     ) -> None:
-        self._float_model = float_model
+        self._original = original
+        self._float_model = original.float_model
         self._samples = samples
         self._teaching = teaching
         self._folder = folder
@@ -178,19 +199,46 @@ class _Chain:
             yield "bias correction", partial(self._on_pair, biases.correct)
         if self._wishes.rounding:
             yield "covariance rounding", partial(self._on_pair, round_weights)
+        for name in RANGES[self._wishes.estimator]:
+            yield f"ranges by {name}", partial(self._ranged, name)
         if self._wishes.equalize:
             ways = _EVENED_PER_TENSOR if self._wishes.per_tensor else _EVENED
             for name, method, strength in ways:
                 yield name, partial(self._evened, method, strength)
 
-    def _on_pair(self, change: Change, best: Candidate) -> Candidate | None:
+    def _on_pair(
+        self, change: Change, best: Candidate, samples: Sequence[Inputs] | None = None
+    ) -> Candidate | None:
         """Let a function change the integer model, given both models' inputs."""
         pair = Pair(best.float_model, best.integer_model)
         if not pair.layers:
             return None
-        given = (stacked(graph, self._teaching) for graph in (pair.graph, pair.float_graph))
+        taught = self._teaching if samples is None else samples
+        given = (stacked(graph, taught) for graph in (pair.graph, pair.float_graph))
         change(pair, *given)
         return Candidate(best.float_model, pair.pack())
+
+    def _ranged(self, estimator: str, _: Candidate) -> Candidate | None:
+        """Choose other ranges for the activations, and do what was done without."""
+        pair = Pair(self._float_model, self._original.integer_model)
+        if not pair.layers:
+            return None
+        found = histograms(pair, stacked(pair.float_graph, self._samples))
+        set_ranges(pair, estimate(estimator, found))
+        # A bias would take over what one unusual sample shifts.
+        odd = {id(self._samples[i]) for i in unusual_samples(found)}
+        usual = [each for each in self._teaching if id(each) not in odd]
+        return self._finished(Candidate(self._float_model, pair.pack()), usual)
+
+    def _finished(
+        self, candidate: Candidate, samples: Sequence[Inputs] | None = None
+    ) -> Candidate | None:
+        """Do what is done to weights and biases when everything else stands."""
+        if self._wishes.rounding:
+            return self._on_pair(round_weights, candidate, samples)
+        if self._wishes.bias_correction:
+            return self._on_pair(biases.correct, candidate, samples)
+        return candidate
 
     def _evened(self, method: str, strength: float, _: Candidate) -> Candidate | None:
         """Equalise the original, quantize it, and do with it what was done without.
@@ -211,12 +259,7 @@ class _Chain:
             keep_float=self._wishes.keep_float,
             per_tensor=self._wishes.per_tensor,
         )
-        candidate = Candidate(made.model, integer.read_bytes())
-        if self._wishes.rounding:
-            return self._on_pair(round_weights, candidate)
-        if self._wishes.bias_correction:
-            return self._on_pair(biases.correct, candidate)
-        return candidate
+        return self._finished(Candidate(made.model, integer.read_bytes()))
 
 
 def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:

@@ -116,6 +116,14 @@ def test_the_chain_keeps_only_what_helps(pair: Pair, tmp_path: Path) -> None:
     assert judge.nearness(made.model).beats(judge.nearness(before))
 
 
+def test_auto_tries_every_estimator_and_says_which(pair: Pair, tmp_path: Path) -> None:
+    original, before = pair.float_graph.file.data, pair.graph.file.data
+    wishes = Wishes(equalize=False, estimator="auto")
+    made = improve(original, before, named(draw(40, seed=3)), tmp_path, wishes)
+    tried = [step.name for step in made.steps if step.name.startswith("ranges by ")]
+    assert tried == [f"ranges by {name}" for name in ("typical", "p99.99", "mse", "kl")]
+
+
 def test_without_wishes_the_chain_changes_nothing(pair: Pair, tmp_path: Path) -> None:
     before, samples = pair.graph.file.data, named(draw(9, seed=4))
     original = pair.float_graph.file.data
