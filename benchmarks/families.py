@@ -30,6 +30,7 @@ class Family:
         shape: Shape of one sample.
         kind: What the inputs are: `pictures` (0..1), `pixels` (0..255), `signals` or `words`.
         least_db: Output SQNR that int8 must have.
+        is_open: It falls short of that, and the cause is not known.
         epochs: How long it is trained to find the bright spot; 0 for random weights. Deep
             nets need it: with random weights they amplify every difference.
         quick: Whether its test is one of the quick ones.
@@ -40,6 +41,7 @@ class Family:
     shape: tuple[int, ...]
     kind: str = "signals"
     least_db: float = 25.0
+    is_open: bool = False
     epochs: int = 0
     quick: bool = False
 
@@ -309,14 +311,19 @@ FAMILIES = (
     Family("CNN with residuals", _residual, _PICTURE, "pictures"),
     Family("dilated and causal Conv1D", _conv1d, _SIGNAL),
     Family(
-        "MobileNetV1", _application("MobileNet", alpha=0.25), (32, 32, 3), "pictures", epochs=6
+        "MobileNetV1",
+        _application("MobileNet", alpha=0.25),
+        (32, 32, 3),
+        "pictures",
+        is_open=True,
+        epochs=6,
     ),
     Family(
         "MobileNetV2",
         _application("MobileNetV2", alpha=0.35),
         (32, 32, 3),
         "pictures",
-        least_db=5.0,
+        is_open=True,
         epochs=6,
     ),
     Family(
@@ -324,7 +331,6 @@ FAMILIES = (
         _application("MobileNetV3Small", include_preprocessing=False),
         (32, 32, 3),
         "pictures",
-        least_db=5.0,
         epochs=6,
     ),
     Family(
@@ -332,7 +338,7 @@ FAMILIES = (
         _application("EfficientNetB0"),
         (32, 32, 3),
         "pixels",
-        least_db=5.0,
+        is_open=True,
         epochs=4,
     ),
     Family("U-Net", _unet, _PICTURE, "pictures"),
@@ -356,6 +362,6 @@ FAMILIES = (
     ),
     Family("causal decoder (GPT-like)", _transformer(causal=True), (STEPS,), "words"),
     Family(
-        "transfer learning, frozen backbone", _transfer, (32, 32, 3), "pictures", least_db=5.0
+        "transfer learning, frozen backbone", _transfer, (32, 32, 3), "pictures", is_open=True
     ),
 )

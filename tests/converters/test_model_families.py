@@ -11,6 +11,12 @@ from model_families import PAGE, convert
 pytestmark = pytest.mark.tf
 
 
+def _marks(family: Family) -> list[pytest.MarkDecorator]:
+    slow = [] if family.quick else [pytest.mark.slow]
+    reason = f"int8 falls short of {family.least_db:g} dB, and the cause is not known"
+    return [*slow, pytest.mark.xfail(reason=reason)] if family.is_open else slow
+
+
 @pytest.fixture(autouse=True)
 def _tidy() -> Iterator[None]:
     import keras
@@ -21,10 +27,7 @@ def _tidy() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "family",
-    [
-        pytest.param(each, id=each.name, marks=() if each.quick else pytest.mark.slow)
-        for each in FAMILIES
-    ],
+    [pytest.param(each, id=each.name, marks=_marks(each)) for each in FAMILIES],
 )
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning")
 def test_a_family_becomes_an_int8_file_that_runs(family: Family, tmp_path: Path) -> None:
