@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit_converters.prune.atoms import Atoms, Labels
 from edgekit_converters.prune.graph import Graph, Path
+from edgekit_converters.ties import Labels, Ties
 
 Kept = NDArray[np.bool_]  # for every atom whether it is kept
 
@@ -45,7 +45,8 @@ class Book:
         graph: The model's calls.
 
     Attributes:
-        atoms: Atoms and their ties.
+        atoms: The smallest things that can be pruned, one a channel that a layer makes; what
+            is tied stays or goes as a whole, what is frozen stays.
         labels: Labels of each tensor by key; None where the channels are unknown.
         producers: Layers that make channels.
         gammas: Scale of each BatchNorm, with the labels of its channels.
@@ -57,7 +58,7 @@ class Book:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.atoms = Atoms()
+        self.atoms = Ties()
         self.labels: dict[int, Labels | None] = {}
         self.producers: list[Producer] = []
         self.gammas: list[tuple[Any, Labels]] = []

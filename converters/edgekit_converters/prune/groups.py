@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Producer
+from edgekit_converters.ties import Labels
 
 ROUND_TO = 8  # channels; what vector units and the Edge TPU work on at once
 
@@ -65,7 +65,7 @@ def find(book: Book) -> list[Group]:
     """Sort the units of a model into groups, in the order of the layers."""
     makers: dict[int, dict[int, Producer]] = defaultdict(dict)
     for producer in book.producers:
-        for unit in book.atoms.units(producer.labels).tolist():
+        for unit in book.atoms.roots(producer.labels).tolist():
             makers[unit][id(producer)] = producer
     together: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for unit, producers in makers.items():
@@ -74,7 +74,8 @@ def find(book: Book) -> list[Group]:
     for units in together.values():
         labels = np.array(units, np.int64)
         producers_of = tuple(makers[units[0]].values())
-        reasons = book.atoms.reasons(labels)
+        given = book.atoms.reasons(labels)
+        reasons = tuple(dict.fromkeys(each for each in given if each is not None))
         groups.append(Group(producers_of, labels, reasons, whole=len(labels)))
     return groups
 

@@ -18,10 +18,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgekit.errors import UnknownName, UsageError
-from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Producer
 from edgekit_converters.prune.groups import Group
 from edgekit_converters.prune.select import Scores
+from edgekit_converters.ties import Labels
 
 Importance = Literal["l1", "l2", "batchnorm", "taylor"]
 Floats = NDArray[np.float64]
@@ -83,7 +83,7 @@ def _sum(book: Book, groups: list[Group], parts: list[tuple[Labels, Floats]]) ->
     for labels, values in parts:
         mean = float(values.mean())
         if mean > 0:
-            np.add.at(total, book.atoms.units(labels), values / mean)
+            np.add.at(total, book.atoms.roots(labels), values / mean)
     return [total[group.units] for group in groups]
 
 

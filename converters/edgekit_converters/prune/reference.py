@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import EdgekitError
-from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Kept
 from edgekit_converters.prune.graph import Call, Graph, pack
 from edgekit_converters.prune.rules import read
+from edgekit_converters.ties import Labels
 
 TOLERANCE = 1e-4
 _SIDE = 32  # pixels or steps of a side that the model leaves open

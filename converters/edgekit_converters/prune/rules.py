@@ -23,9 +23,9 @@ import numpy as np
 from keras import layers
 from keras.src import ops as keras_ops
 
-from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Producer
 from edgekit_converters.prune.graph import Call, Graph
+from edgekit_converters.ties import Labels
 
 Known = Labels | None
 Rule = Callable[[Book, Call, Sequence[Labels]], list[Known]]
@@ -42,7 +42,9 @@ def read(graph: Graph) -> Book:
     for path, key in graph.inner_inputs:
         _follow_inner_input(book, path, key)
     for key in graph.outputs:
-        _freeze(book, [book.labels[key]], "it is an output of the model")
+        labels = book.labels[key]
+        if labels is not None:
+            book.atoms.freeze(labels, "it is an output of the model", above_all=True)
     return book
 
 

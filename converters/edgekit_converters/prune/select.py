@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UsageError
 from edgekit_converters.prune.amount import Amount
-from edgekit_converters.prune.atoms import Labels
 from edgekit_converters.prune.book import Book, Kept
 from edgekit_converters.prune.groups import ROUND_TO, Group
 from edgekit_converters.prune.masks import Ranking
+from edgekit_converters.ties import Labels
 
 Scores = list[NDArray[np.float64]]  # importance of each unit, one array a group
 Counts = list[int]  # how many units each group keeps
@@ -69,7 +69,7 @@ class _Choice:
         self.ranks = [np.argsort(-score, kind="stable") for score in scores]
         self.scores = scores
         self._book = book
-        self._units: Labels = book.atoms.units(np.arange(len(book.atoms)))
+        self._units: Labels = book.atoms.roots(np.arange(len(book.atoms)))
         self.whole = macs or self.macs([len(group.units) for group in groups])
 
     def kept(self, counts: Counts) -> Kept:

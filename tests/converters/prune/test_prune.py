@@ -74,7 +74,7 @@ def drop_at_random(model: Any, seed: int) -> float:
     book = read(Graph(model))
     rng = np.random.default_rng(seed)
     kept = book.everything()
-    units = book.atoms.units(np.arange(len(book.atoms)))
+    units = book.atoms.roots(np.arange(len(book.atoms)))
     for group in find(book):
         count = len(group.units)
         if not group.reasons and count > 1:

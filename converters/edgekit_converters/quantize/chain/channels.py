@@ -25,38 +25,14 @@ import numpy as np
 
 from edgekit.flatbuffer.cut import cut
 from edgekit.flatbuffer.graph import Graph, OpView
-from edgekit_converters.quantize.chain.labels import Ints, Labels
+from edgekit_converters.quantize.chain.moving import MOVING
 from edgekit_converters.quantize.float_graph import interpreter, run
+from edgekit_converters.ties import Labels, Ties
 
 _HOMOGENEOUS = ["ABS", "LEAKY_RELU", "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"]
 _POOLS = ["AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D", "RESIZE_BILINEAR"]
 _REDUCTIONS = ["MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"]
 _TYING = ["ADD", "MAXIMUM", "MINIMUM", "SUB"]
-_MOVING = [
-    "BATCH_TO_SPACE_ND",
-    "BROADCAST_TO",
-    "CONCATENATION",
-    "DEPTH_TO_SPACE",
-    "EXPAND_DIMS",
-    "GATHER",
-    "MIRROR_PAD",
-    "PACK",
-    "PAD",
-    "PADV2",
-    "RESHAPE",
-    "RESIZE_NEAREST_NEIGHBOR",
-    "REVERSE_V2",
-    "SLICE",
-    "SPACE_TO_BATCH_ND",
-    "SPACE_TO_DEPTH",
-    "SPLIT",
-    "SPLIT_V",
-    "SQUEEZE",
-    "STRIDED_SLICE",
-    "TILE",
-    "TRANSPOSE",
-    "UNPACK",
-]
 # What clips -> the value where it does, as its own operator or fused into another.
 LIMITS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0, "RELU_0_TO_1": 1.0}
 _HARMLESS = {"NONE", "RELU", *LIMITS}
@@ -78,8 +54,8 @@ class Scaled:
 
     tensor: int
     layer: int
-    up: Ints
-    down: Ints | None = None
+    up: Labels
+    down: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +71,7 @@ class Channels:
     """
 
     count: int
-    groups: dict[int, Ints]
+    groups: dict[int, Labels]
     constants: tuple[Scaled, ...]
     limits: dict[int, float]
     frozen: dict[int, str]
@@ -115,8 +91,8 @@ class _Finder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.tensors = graph.main.tensors
-        self.labels = Labels()
-        self.groups: dict[int, Ints] = {}
+        self.labels = Ties()
+        self.groups: dict[int, Labels] = {}
         self.constants: dict[int, Scaled] = {}
         self.limits: dict[int, float] = {}
         for index in graph.main.inputs:
@@ -157,7 +133,7 @@ class _Finder:
         roots = np.unique(self.labels.roots(every))
         reasons = self.labels.reasons(roots)
 
-        def number(labels: Ints) -> Ints:
+        def number(labels: Labels) -> Labels:
             return np.searchsorted(roots, self.labels.roots(labels))
 
         return Channels(
@@ -199,7 +175,7 @@ class _Finder:
             self._follow(op, each, up)
         return None
 
-    def _read(self, op: OpView, given: int, shape: tuple[int, ...]) -> Ints | None:
+    def _read(self, op: OpView, given: int, shape: tuple[int, ...]) -> Labels | None:
         """Return the group that each weight is multiplied with, spread over the weights."""
         labels = self.groups[given]
         if op.op == "FULLY_CONNECTED":
@@ -282,7 +258,7 @@ class _Finder:
             self.groups[index] = self._tied_rows(found.reshape(-1, found.shape[-1]))
         return None
 
-    def _tied_rows(self, rows: Ints) -> Ints:
+    def _tied_rows(self, rows: Labels) -> Labels:
         """Tie the labels of each column; -1 stands for zero, which any factor suits."""
         if (rows == rows[0]).all():
             rows = rows[:1]
@@ -294,7 +270,7 @@ class _Finder:
             self.labels.tie(first[there], row[there])
         return first
 
-    def _follow(self, op: OpView, tensor: int, up: Ints, down: Ints | None = None) -> None:
+    def _follow(self, op: OpView, tensor: int, up: Labels, down: Labels | None = None) -> None:
         """Let a constant follow factors; one that is read twice ties those of its readers."""
         if not self.graph.constant(self.tensors[tensor]).any():
             return
@@ -346,5 +322,5 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys([*_HOMOGENEOUS, *_POOLS], _Finder.alike),
     **dict.fromkeys(_REDUCTIONS, _Finder.reduced),
     **dict.fromkeys(_TYING, _Finder.tied),
-    **dict.fromkeys(_MOVING, _Finder.moved),
+    **dict.fromkeys(MOVING, _Finder.moved),
 }

@@ -14,44 +14,23 @@ import numpy as np
 
 from edgekit.flatbuffer.graph import Graph, OpView
 from edgekit.flatbuffer.tables import Table
+from edgekit_converters.quantize.chain.moving import MOVING
 from edgekit_converters.quantize.chain.pair import Floats, Layer, Pair
+from edgekit_converters.ties import Ties
 
 Range = tuple[float, float]
 
 _LOWEST, _HIGHEST = -128, 127
 # Rule 1. MEAN and RELU are not among them: they have steps of their own.
-_MOVERS = frozenset(
-    [
-        "AVERAGE_POOL_2D",
-        "BATCH_TO_SPACE_ND",
-        "CONCATENATION",
-        "DEPTH_TO_SPACE",
-        "EXPAND_DIMS",
-        "GATHER",
-        "MAXIMUM",
-        "MAX_POOL_2D",
-        "MINIMUM",
-        "MIRROR_PAD",
-        "PACK",
-        "PAD",
-        "PADV2",
-        "REDUCE_MAX",
-        "REDUCE_MIN",
-        "RESHAPE",
-        "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR",
-        "SLICE",
-        "SPACE_TO_BATCH_ND",
-        "SPACE_TO_DEPTH",
-        "SPLIT",
-        "SPLIT_V",
-        "SQUEEZE",
-        "STRIDED_SLICE",
-        "TILE",
-        "TRANSPOSE",
-        "UNPACK",
-    ]
-)
+_MOVERS = MOVING | {
+    "AVERAGE_POOL_2D",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MINIMUM",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "RESIZE_BILINEAR",
+}
 _FIXED_OUTPUT = frozenset({"LOGISTIC", "SOFTMAX", "TANH"})  # rule 2
 # Operators that read the steps of all their tensors from the file when they are loaded.
 _FREE = frozenset(
@@ -111,24 +90,21 @@ def groups(pair: Pair) -> list[tuple[int, ...]]:
     """Return the tensors that share their step, group by group; only those that may change."""
     graph = pair.graph
     tensors = graph.main.tensors
-    leader = {tensor.index: tensor.index for tensor in tensors if tensor.dtype == "int8"}
-
-    def root(index: int) -> int:
-        while leader[index] != index:
-            index = leader[index]
-        return index
-
+    numbers = {tensor.index for tensor in tensors if tensor.dtype == "int8"}
+    ties = Ties()
+    ties.fresh(len(tensors))
     for op in graph.ops:
         if op.op in _MOVERS:
-            first, *others = [i for i in (*op.inputs, *op.outputs) if i in leader] or [-1]
-            for index in others:
-                leader[root(index)] = root(first)
-    stuck = {root(index) for index in _fixed(pair) if index in leader}
+            own = np.array([i for i in (*op.inputs, *op.outputs) if i in numbers], np.int64)
+            ties.tie(own[:1], own[1:])
+    ties.freeze(np.array(sorted(_fixed(pair) & numbers), np.int64), "its step is fixed")
+    free = np.array([i for i in sorted(numbers) if not tensors[i].is_constant], np.int64)
     members: dict[int, list[int]] = {}
-    for index in leader:
-        if not tensors[index].is_constant:
-            members.setdefault(root(index), []).append(index)
-    return [tuple(each) for first, each in members.items() if first not in stuck]
+    roots, reasons = ties.roots(free), ties.reasons(free)
+    for index, root, reason in zip(free.tolist(), roots.tolist(), reasons, strict=True):
+        if reason is None:
+            members.setdefault(root, []).append(index)
+    return [tuple(each) for each in members.values()]
 
 
 def _fixed(pair: Pair) -> set[int]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgekit.flatbuffer.graph import Graph
 from edgekit_converters.quantize.chain.channels import Channels, Scaled
-from edgekit_converters.quantize.chain.labels import Ints
+from edgekit_converters.ties import Labels
 
 Floats = NDArray[np.float64]
 METHODS = ("weights", "activations", "both")
@@ -106,7 +106,7 @@ class _Part:
             self._logs = np.log(sizes.max(axis=alone, keepdims=True))
         self._up, self._down = scaled.up, scaled.down
 
-    def ranges(self, logs: Floats) -> list[tuple[Ints, Floats]]:
+    def ranges(self, logs: Floats) -> list[tuple[Labels, Floats]]:
         """Return groups and relative ranges as (those it computes, those it reads)."""
         found = self._logs + logs[self._up] - logs[self._down]
         found -= found.max()
@@ -115,7 +115,7 @@ class _Part:
         ]
 
 
-def _reduced(values: Floats, groups: Ints) -> Floats:
+def _reduced(values: Floats, groups: Labels) -> Floats:
     """Maximum over the axes that groups do not vary along."""
     axes = tuple(axis for axis, size in enumerate(groups.shape) if size == 1)
     found: Floats = values.max(axis=axes, keepdims=True)
@@ -133,7 +133,7 @@ def _ranges(parts: Sequence[_Part], logs: Floats) -> tuple[Floats, Floats]:
 
 def _measured(
     channels: Channels, peaks: Mapping[int, Floats]
-) -> list[tuple[Ints, Floats, float | None]]:
+) -> list[tuple[Labels, Floats, float | None]]:
     """Groups, logarithms of peaks and of the limit of each tensor that can be rescaled."""
     with np.errstate(divide="ignore"):
         return [
@@ -147,7 +147,9 @@ def _log_limit(channels: Channels, tensor: int) -> float | None:
     return float(np.log(channels.limits[tensor])) if tensor in channels.limits else None
 
 
-def _activations(measured: Sequence[tuple[Ints, Floats, float | None]], logs: Floats) -> Floats:
+def _activations(
+    measured: Sequence[tuple[Labels, Floats, float | None]], logs: Floats
+) -> Floats:
     """Largest relative peak of each group; relative to the limit where there is one."""
     found = np.full(len(logs), _NONE)
     for groups, peak, limit in measured:

@@ -10,7 +10,6 @@ import pytest
 from edgekit.flatbuffer.graph import Graph
 from edgekit.flatbuffer.tables import pack
 from edgekit_converters.quantize.chain.channels import Channels, find_channels
-from edgekit_converters.quantize.chain.labels import Labels
 from edgekit_converters.quantize.chain.patching import rescale
 from edgekit_converters.quantize.float_graph import interpreter, prepare, run
 
@@ -242,13 +241,3 @@ def test_padding_with_other_than_zero_freezes(float_file: Any) -> None:
     channels = find_channels(Graph(float_file(net, IMAGE)))
     assert free(channels) == 0
     assert "PADV2 mixes in constants" in channels.frozen.values()
-
-
-def test_tied_labels_share_the_first_reason() -> None:
-    labels = Labels()
-    one, two, three = labels.fresh(2), labels.frozen(2, "first"), labels.fresh(2)
-    labels.tie(one, two)
-    labels.freeze(one, "second")
-    assert labels.reasons(one) == ["first", "first"]
-    assert labels.reasons(three) == [None, None]
-    assert (labels.roots(one) == labels.roots(two)).all()
