@@ -9,6 +9,7 @@ from typing import Any
 from edgekit.artifact import graph_manifest
 from edgekit.errors import RecordError
 from edgekit.flatbuffer.graph import Graph, OpView, TensorView
+from edgekit.placement import ethos
 from edgekit.records import to_json
 from edgekit.targets import Target, load_target
 
@@ -48,6 +49,7 @@ class Op:
         weight_bytes: Bytes of the constants it reads.
         output: Shape of its first output.
         dtype: Type of its first output.
+        cycles: Estimated by the NPU's compiler; None elsewhere.
     """
 
     index: int
@@ -59,6 +61,7 @@ class Op:
     weight_bytes: int
     output: tuple[int, ...]
     dtype: str
+    cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,7 @@ class Inspection:
         subgraphs: 1, and one more for each body of a loop or branch.
         warnings: What may be in the way, in words.
         manifest: What the file says about itself, or None.
+        npu: What the compiler of the target's NPU estimates; None for other targets.
     """
 
     model: str
@@ -97,6 +101,7 @@ class Inspection:
     subgraphs: int
     warnings: tuple[str, ...]
     manifest: dict[str, Any] | None
+    npu: ethos.Estimate | None = None
 
 
 def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
@@ -109,10 +114,13 @@ def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
     Raises:
         InputError: The file cannot be read, is no .tflite, or is damaged.
         UnknownName: There is no such target.
+        MissingExtra: The target's compiler, which alone can tell, is not installed.
+        TargetError: That compiler refuses the model.
     """
     device = load_target(target) if target is not None else None
     graph = Graph(Path(path))
-    placed = _placements(graph, device)
+    compiled = _compiled(Path(path), graph, device)
+    placed = dict(enumerate(compiled.ops)) if compiled else _placements(graph, device)
     manifest, trouble = _manifest(graph)
     ops = tuple(_op(graph, op, placed.get(op.index)) for op in graph.ops)
     return Inspection(
@@ -135,6 +143,7 @@ def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
         subgraphs=len(graph.subgraphs),
         warnings=(*trouble, *warnings(graph, device)),
         manifest=manifest,
+        npu=compiled.estimate if compiled else None,
     )
 
 
@@ -197,7 +206,12 @@ def _about_custom_ops(graph: Graph, target: Target | None) -> list[str]:
             "The file was compiled for the Edge TPU and runs only there: give --delegate "
             "edgetpu, or take the file that the compiler was given."
         )
-    rest = sorted(custom - {"edgetpu-custom-op"})
+    if ethos.NPU_OP in custom and (target is None or target.npu is None):
+        found.append(
+            "The file was compiled for an Arm Ethos-U and runs only there, in TensorFlow Lite "
+            "Micro; elsewhere take the file that Vela was given."
+        )
+    rest = sorted(custom - {"edgetpu-custom-op", ethos.NPU_OP})
     if rest and target is None:  # of a target it is known whether it has them
         found.append(f"Custom operators need a runtime that has them: {', '.join(rest)}.")
     return found
@@ -206,7 +220,8 @@ def _about_custom_ops(graph: Graph, target: Target | None) -> list[str]:
 def _about_target(graph: Graph, target: Target) -> list[str]:
     from edgekit.placement import op_version_problems
 
-    found = list(op_version_problems(graph, target.op_versions))
+    compiled = target.npu is not None and ethos.is_compiled(graph)
+    found = [] if compiled else list(op_version_problems(graph, target.op_versions))
     constants = sum(tensor.nbytes for tensor in graph.main.tensors if tensor.is_constant)
     if target.memory_mb is not None and constants > target.memory_mb * MIB:
         found.append(
@@ -222,6 +237,13 @@ def _placements(graph: Graph, target: Target | None) -> dict[int, Any]:
     from edgekit.placement import place
 
     return {each.index: each for each in place(graph, target)}
+
+
+def _compiled(path: Path, graph: Graph, target: Target | None) -> ethos.Compilation | None:
+    """Ask the NPU's compiler, unless the file has been through it already."""
+    if target is None or target.npu is None or ethos.is_compiled(graph):
+        return None
+    return ethos.compile_for(path.read_bytes(), path.name, target)
 
 
 def _manifest(graph: Graph) -> tuple[dict[str, Any] | None, list[str]]:
@@ -246,6 +268,7 @@ def _op(graph: Graph, op: OpView, placed: Any) -> Op:
         weight_bytes=sum(tensors[index].nbytes for index in constants),
         output=first.shape if first is not None else (),
         dtype=first.dtype if first is not None else "",
+        cycles=getattr(placed, "cycles", None),
     )
 
 

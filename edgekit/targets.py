@@ -31,6 +31,22 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Npu:
+    """What Arm's compiler Vela is to compile for.
+
+    Attributes:
+        accelerator: Vela's name of the NPU, e.g. `ethos-u55-128`.
+        system_config: Clock and memories that its estimates are for: a section of the
+            `vela.ini` that it carries.
+        memory_mode: What lies in which memory: a section of the same file.
+    """
+
+    accelerator: str
+    system_config: str
+    memory_mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What edgekit must know about one device.
 
@@ -45,9 +61,11 @@ class Target:
         threads: Interpreter threads on the CPU.
         ram_mb: Memory of the smallest model of the device, in MiB.
         memory_mb: Memory that a model and its tensors may take, in MiB.
-        delegate: What runs the operators: `cpu`, `edgetpu`, `gpu` or `coreml`.
+        delegate: What runs the operators: `cpu`, `edgetpu`, `gpu`, `coreml` or `npu`.
         scheme: How models are quantized for it: `int8` or `float16`.
         io: Type of the inputs and outputs: `float32`, `int8` or `uint8`.
+        io_choices: Types that can be asked for instead; empty for all that the scheme has.
+        npu: What the compiler of an `npu` is told; None for the others.
         runtime: The interpreter on the device.
         op_versions: Table of operator versions that bounds it, in
             `edgekit/placement/op_versions.toml`.
@@ -59,12 +77,14 @@ class Target:
     name: str
     title: str
     arch: str
-    delegate: Literal["cpu", "edgetpu", "gpu", "coreml"]
+    delegate: Literal["cpu", "edgetpu", "gpu", "coreml", "npu"]
     scheme: Literal["int8", "float16"]
     io: Literal["float32", "int8", "uint8"]
     runtime: Runtime
     op_versions: str
     sources: dict[str, str]
+    io_choices: tuple[str, ...] = ()
+    npu: Npu | None = None
     cpu: str | None = None
     cores: int | None = None
     threads: int | None = None
@@ -88,6 +108,7 @@ class Target:
             msg = f"{path} has a field 'name'; the name of a target is the file's: {path.stem}."
             raise RecordError(msg)
         target = from_json(cls, values | {"name": path.stem}, str(path))
+        _check_choices(target, path)
         _check_numbers(target, path)
         _check_sources(target, path)
         return target
@@ -121,6 +142,22 @@ def load_target(name: str) -> Target:
         hint = "For your own device, pass the path of a TOML file; targets/README.md shows one."
         raise UnknownName(kind="target", name=name, known=known, hint=hint)
     return Target.read(targets_dir() / f"{name}.toml")
+
+
+def _check_choices(target: Target, path: Path) -> None:
+    """See that fields that belong together fit each other."""
+    if target.io_choices and target.io not in target.io_choices:
+        msg = (
+            f"{path}: io is {target.io}, which io_choices ({', '.join(target.io_choices)}) "
+            "leaves out. Name it there, or choose another io."
+        )
+        raise RecordError(msg)
+    if (target.delegate == "npu") != (target.npu is not None):
+        msg = (
+            f"{path}: a target with delegate 'npu', and no other, has a table [npu]; "
+            f"delegate is '{target.delegate}'. ethos-u55-128.toml shows one."
+        )
+        raise RecordError(msg)
 
 
 def _check_numbers(target: Target, path: Path) -> None:

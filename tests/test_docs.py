@@ -5,9 +5,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from edgekit import manifest
-from edgekit.cli.main import LazyGroup
+from edgekit.cli.main import LazyGroup, cli
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = (
@@ -30,6 +31,13 @@ def test_the_readme_lists_every_command_in_the_order_of_the_work() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = text.partition("## Commands")[2].partition("##")[0]
     assert re.findall(r"^\| `edgekit ([a-z-]+)`", table, re.MULTILINE) == list(LazyGroup.places)
+
+
+def test_the_page_of_targets_is_what_the_command_makes() -> None:
+    made = CliRunner().invoke(cli, ["targets", "--markdown"])
+    assert made.output == (ROOT / "docs/targets.md").read_text(encoding="utf-8"), (
+        "Make it again: edgekit targets --markdown > docs/targets.md"
+    )
 
 
 def test_every_file_that_a_document_names_exists() -> None:

@@ -29,6 +29,7 @@ def show(found: Document) -> None:
             ("constants", tables.size(found["weight_bytes"])),
             ("fully integer", integer),
             (f"on {found['target']}", where),
+            ("estimated", _estimate(found["npu"]) if found["npu"] else None),
         ]
     )
     _show_ports(found)
@@ -39,6 +40,15 @@ def show(found: Document) -> None:
 def _labels(labels: list[str]) -> str:
     rest = f", ... ({len(labels)})" if len(labels) > 4 else ""
     return ", ".join(labels[:4]) + rest
+
+
+def _estimate(npu: Document) -> str:
+    """Put what the NPU's compiler estimates on one line."""
+    return (
+        f"{tables.milliseconds(npu['latency_ms'])}, {tables.count(npu['cycles'])} cycles at "
+        f"{npu['clock_mhz']:g} MHz, {tables.size(npu['sram_bytes'])} SRAM "
+        f"({npu['compiler']}, {npu['system_config']}, {npu['memory_mode']})"
+    )
 
 
 def _show_ports(found: Document) -> None:
@@ -88,14 +98,23 @@ def _show_kinds(ops: list[Document]) -> None:
 def _show_placements(ops: list[Document]) -> None:
     """Show where each operator runs; runs of alike ones share a row in a long model."""
     same_row = len(ops) > _MANY
+    costed = any(op["cycles"] is not None for op in ops)
     rows = []
     for _, group in groupby(ops, key=lambda op: _alike(op) if same_row else op["index"]):
         alike = list(group)
         first, last = alike[0], alike[-1]
         index = f"{first['index']}-{last['index']}" if len(alike) > 1 else first["index"]
         kinds = ", ".join(dict.fromkeys(op["op"] for op in alike))
-        rows.append((index, kinds, first["placement"], first["reason"]))
-    tables.table(["#", "operator", "runs on", "why"], rows)
+        cycles = [_cycles(alike)] if costed else []
+        rows.append((index, kinds, first["placement"], *cycles, first["reason"]))
+    heads = ["#", "operator", "runs on", *(["cycles"] if costed else []), "why"]
+    tables.table(heads, rows, numbers=["cycles"] if costed else [])
+
+
+def _cycles(ops: list[Document]) -> str:
+    """Add up what the NPU's compiler estimates; it says nothing of operators on the CPU."""
+    found = [op["cycles"] for op in ops if op["cycles"] is not None]
+    return tables.count(sum(found) if found else None)
 
 
 def _alike(op: Document) -> tuple[str, str]:
@@ -112,6 +131,7 @@ def inspect(model: Path, *, target: str | None) -> object:
     Examples:
       edgekit inspect model.tflite
       edgekit inspect model.tflite --target coral-usb
+      edgekit inspect model.tflite --target ethos-u55-128
       edgekit inspect model.tflite --json | jq '.float_islands'
     """
     from edgekit.inspection import inspect as work

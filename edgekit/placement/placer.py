@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.flatbuffer import Graph
-from edgekit.placement import edgetpu, gpu
+from edgekit.placement import edgetpu, ethos, gpu
 from edgekit.targets import Target
 
 Verdict = tuple[str, str]
@@ -63,10 +63,15 @@ def _on_coreml(graph: Graph, target: Target) -> list[Verdict]:  # noqa: ARG001
     return [("uncertain", reason) for _ in graph.ops]
 
 
+def _on_npu(graph: Graph, target: Target) -> list[Verdict]:
+    return ethos.predict(graph, target)
+
+
 # Delegate of a target -> what knows it.
 PLACERS: dict[str, Callable[[Graph, Target], list[Verdict]]] = {
     "cpu": _on_cpu,
     "edgetpu": _on_edgetpu,
     "gpu": _on_gpu,
     "coreml": _on_coreml,
+    "npu": _on_npu,
 }

@@ -15,6 +15,8 @@ WANTED = {
     "coral-dev-board": ("edgetpu", "int8", "int8"),
     "coral-dev-board-mini": ("edgetpu", "int8", "int8"),
     "coral-usb": ("edgetpu", "int8", "int8"),
+    "ethos-u55-128": ("npu", "int8", "int8"),
+    "ethos-u65-256": ("npu", "int8", "int8"),
     "host": ("cpu", "int8", "float32"),
     "ios": ("cpu", "int8", "float32"),
     "raspberry-pi-3": ("cpu", "int8", "float32"),
@@ -22,6 +24,7 @@ WANTED = {
     "raspberry-pi-4": ("cpu", "int8", "float32"),
     "raspberry-pi-5": ("cpu", "int8", "float32"),
     "raspberry-pi-zero-2w": ("cpu", "int8", "float32"),
+    "web": ("cpu", "int8", "float32"),
 }
 
 
@@ -76,6 +79,7 @@ def test_every_field_is_explained_in_the_readme() -> None:
         "runtime",
         "sources",
     ]
+    assert "[npu]" in text
     assert "[runtime]" in text
     assert "[sources]" in text
 
@@ -96,7 +100,11 @@ def test_an_unknown_name_lists_the_known_ones_and_tells_of_files() -> None:
         pytest.param("title = .*", "", "lacks title", id="missing field"),
         pytest.param("threads", "treads", "unknown treads", id="mistyped field"),
         pytest.param(
-            'delegate = "cpu"', 'delegate = "npu"', "delegate must be one of cpu", id="value"
+            'delegate = "cpu"', 'delegate = "dsp"', "delegate must be one of cpu", id="value"
+        ),
+        pytest.param('delegate = "cpu"', 'delegate = "npu"', "has a table .npu.", id="no npu"),
+        pytest.param(
+            "\nop_versions", '\nio_choices = ["int8"]\nop_versions', "leaves out", id="io"
         ),
         pytest.param("cores = 4", 'cores = "four"', "cores must be", id="type"),
         pytest.param("cores = 4", "cores = 0", "cores must be above 0", id="zero"),
