@@ -39,6 +39,7 @@ class LazyGroup(click.Group):
         "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, ops, where each op runs."),
         "profile": ("edgekit.cli.profile:profile", "Measure latency and memory."),
         "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
+        "bundle": ("edgekit.cli.bundle:bundle", "What a device needs, in one file."),
         "targets": ("edgekit.cli.targets:targets", "The devices that edgekit knows."),
     }
 
