@@ -25,7 +25,8 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
-from edgekit_converters.export.checks import problems, refuse_islands, refuse_misfit
+from edgekit_converters.export.checks import misfits, problems, refuse
+from edgekit_converters.export.compiled import Compiled, compile_artifact, need_compiler
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis
@@ -81,6 +82,7 @@ class ArtifactResult:
         verified_in: Interpreters that ran it, with their versions.
         warnings: What to know, one sentence or two each.
         rejected: Whether the gate refused it.
+        compiled: What the compiler of the target's accelerator made of it, or None.
     """
 
     path: str
@@ -104,6 +106,7 @@ class ArtifactResult:
     verified_in: tuple[str, ...]
     warnings: tuple[str, ...]
     rejected: bool
+    compiled: Compiled | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +190,12 @@ def _convert(
 ) -> Conversion:
     """Do everything but judge; artifacts appear at their final names at the very end."""
     _need_files(recipe)
+    for plan in planned:
+        need_compiler(plan.target)
     with scratch_dir(output) as scratch:
         converted = _in_child(recipe, planned, scratch)
         start = time.perf_counter()
-        drafts = [
-            _draft(plan, converted, recipe, scratch / names[plan.target.name])
-            for plan in planned
-        ]
+        drafts = _drafts(planned, converted, recipe, scratch, names)
         found = _verify(drafts, converted, recipe)
         results = [
             _finish(draft, each, converted, recipe, output)
@@ -203,6 +205,8 @@ def _convert(
         with told(f"write into {output}"):
             for draft, result in zip(drafts, results, strict=True):
                 draft.path.replace(result.path)
+                if draft.compiled and result.compiled:
+                    Path(draft.compiled.path).replace(result.compiled.path)
     return Conversion(
         artifacts=tuple(results),
         source=converted.source,
@@ -239,28 +243,46 @@ class Draft:
         plan: What it is to be.
         path: Where it stands meanwhile.
         manifest: What it carries.
+        compiled: What the target's own compiler made of it, or None.
     """
 
     plan: Plan
     path: Path
     manifest: Manifest
+    compiled: Compiled | None
 
 
-def _draft(plan: Plan, converted: Converted, recipe: Recipe, path: Path) -> Draft:
-    """Write an artifact as its target wants it.
+def _drafts(
+    planned: Sequence[Plan],
+    converted: Converted,
+    recipe: Recipe,
+    folder: Path,
+    names: dict[str, str],
+) -> list[Draft]:
+    """Write each artifact as its target wants it, and let its compiler have it.
 
     Raises:
-        TargetError: The target cannot take it.
+        TargetError: A target cannot take its artifact; the message has every reason of all.
     """
-    raw = Path(converted.files[plan.scheme]).read_bytes()
-    content = finish(raw, plan.io, converted.preprocessing)
-    graph = Graph(content)
-    refuse_misfit(graph, plan.target)
-    if recipe.integer_only:
-        refuse_islands(graph, plan.target)
-    manifest = _manifest(plan, converted, recipe, graph)
-    atomic_write(path, write_manifest(content, manifest))
-    return Draft(plan, path, manifest)
+    drafts, reasons = [], {}
+    for plan in planned:
+        name = plan.target.name
+        content = finish(
+            Path(converted.files[plan.scheme]).read_bytes(), plan.io, converted.preprocessing
+        )
+        graph = Graph(content)
+        reasons[name] = misfits(graph, plan.target, integer_only=recipe.integer_only)
+        manifest = _manifest(plan, converted, recipe, graph)
+        path = folder / names[name]
+        atomic_write(path, write_manifest(content, manifest))
+        try:
+            compiled = compile_artifact(content, path, plan.target, manifest)
+        except TargetError as error:
+            reasons[name].append(str(error))
+            continue
+        drafts.append(Draft(plan, path, manifest, compiled))
+    refuse(reasons)
+    return drafts
 
 
 def _finish(
@@ -283,7 +305,7 @@ def _finish(
     atomic_write(draft.path, content)
     graph = Graph(content)
     warnings = (
-        *problems(graph, plan.scheme),
+        *problems(graph, plan.scheme, plan.target),
         *(f"{each.text} {each.remedy}" for each in found.findings),
         *((trial.problem,) if trial and trial.problem else ()),
     )
@@ -313,7 +335,15 @@ def _finish(
         verified_in=runtimes,
         warnings=warnings,
         rejected=rejected,
+        compiled=None if rejected else _beside(draft.compiled, output),
     )
+
+
+def _beside(compiled: Compiled | None, output: Path) -> Compiled | None:
+    """The same under its final name."""
+    if compiled is None:
+        return None
+    return replace(compiled, path=str(output / Path(compiled.path).name))
 
 
 def _manifest(plan: Plan, converted: Converted, recipe: Recipe, graph: Graph) -> Manifest:

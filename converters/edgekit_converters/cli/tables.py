@@ -46,9 +46,23 @@ def show_artifacts(artifacts: Sequence[Document]) -> None:
     for each in artifacts:
         if each["scheme"] == "int8" and not each["fully_integer"]:
             tables.line(f"{each['target']}: not fully integer, see the warnings.")
+        if each["compiled"]:
+            tables.line(_compiled(each["target"], each["compiled"]))
     for scheme, names in {each["scheme"]: each["kept_float"] for each in artifacts}.items():
         if names:
             tables.line(f"{scheme}: in float stayed {', '.join(names)}.")
+
+
+def _compiled(target: str, compiled: Document) -> str:
+    """Say on one line what the compiler of an accelerator made of an artifact."""
+    where = ", ".join(f"{count} {name}" for name, count in compiled["summary"].items())
+    said = (
+        f"{target}: {Path(compiled['path']).name}, compiled by {compiled['compiler']}: {where}"
+    )
+    estimate = compiled["estimate"]
+    if not estimate:
+        return f"{said}."
+    return f"{said}; {tables.milliseconds(estimate['latency_ms'])} estimated."
 
 
 def show_steps(artifacts: Sequence[Document]) -> None:

@@ -1,46 +1,82 @@
 """What is checked on the bytes of an artifact before it is run."""
 
+from collections.abc import Mapping, Sequence
+
 from edgekit.errors import TargetError
 from edgekit.flatbuffer.graph import Graph, OpView
-from edgekit.placement.op_versions import op_version_problems
+from edgekit.placement import op_version_problems, place
 from edgekit.targets import Target
 
+MIB = 2**20
 _SHAPE_OPS = {"PACK", "SHAPE", "STRIDED_SLICE"}
 
 
-def refuse_misfit(graph: Graph, target: Target) -> None:
-    """Refuse an artifact that the target's runtime or compiler cannot take.
+def misfits(graph: Graph, target: Target, *, integer_only: bool) -> list[str]:
+    """Say why the target's runtime, compiler or memory cannot take an artifact.
 
-    Raises:
-        TargetError: With every reason.
+    Args:
+        graph: The artifact.
+        target: The device.
+        integer_only: The user wants no operator in float.
+
+    Returns:
+        Every reason, one sentence or two each; empty if it fits.
     """
-    if reasons := op_version_problems(graph, target.op_versions):
-        msg = f"The model does not fit {target.name}:\n  " + "\n  ".join(reasons)
-        raise TargetError(msg)
-
-
-def refuse_islands(graph: Graph, target: Target) -> None:
-    """Refuse an artifact that is to be integer and is not.
-
-    Raises:
-        TargetError: With every op that stays in float.
-    """
-    if graph.float_islands:
-        msg = (
-            f"{target.name}: --integer-only, but {len(graph.float_islands)} ops stay in "
-            f"float: {_islands(graph)}.\nReplace these layers, or leave --integer-only out."
+    found = list(op_version_problems(graph, target.op_versions))
+    constants = sum(
+        tensor.nbytes
+        for subgraph in graph.subgraphs
+        for tensor in subgraph.tensors
+        if tensor.is_constant
+    )
+    if target.memory_mb is not None and constants > target.memory_mb * MIB:
+        found.append(
+            f"The weights take {constants / MIB:.1f} MiB; it has {target.memory_mb:g} MiB for "
+            "a model and its tensors. Prune the model, or choose a smaller one."
         )
+    if integer_only and graph.float_islands:
+        found.append(
+            f"--integer-only, but {len(graph.float_islands)} ops stay in float: "
+            f"{_islands(graph)}. Replace these layers, or leave --integer-only out."
+        )
+    return found
+
+
+def refuse(reasons: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what does not fit, with every reason for every target at once.
+
+    Args:
+        reasons: By name of the target; none where it fits.
+
+    Raises:
+        TargetError: There is at least one.
+    """
+    misfit = {name: found for name, found in reasons.items() if found}
+    if not misfit:
+        return
+    if [len(found) for found in misfit.values()] == [1]:
+        ((name, (only,)),) = misfit.items()
+        msg = f"{name}: {only}"
         raise TargetError(msg)
+    lines = [f"  {name}: {reason}" for name, found in misfit.items() for reason in found]
+    msg = "\n".join([f"The model does not fit {', '.join(misfit)}:", *lines])
+    raise TargetError(msg)
 
 
-def problems(graph: Graph, scheme: str) -> tuple[str, ...]:
+def problems(graph: Graph, scheme: str, target: Target) -> tuple[str, ...]:
     """Name what may hurt on a device, one sentence or two each.
 
     Args:
         graph: The artifact.
         scheme: How it was quantized.
+        target: The device.
     """
     found = []
+    if target.delegate == "gpu" and (elsewhere := _off_the_gpu(graph, target)):
+        found.append(
+            f"Not certain to run on the GPU: {'; '.join(elsewhere)}. What does not runs on the "
+            "CPU, with a copy each way."
+        )
     if scheme == "int8" and graph.float_islands:
         found.append(
             f"{len(graph.float_islands)} ops stay in float: {_islands(graph)}. "
@@ -58,6 +94,17 @@ def problems(graph: Graph, scheme: str) -> tuple[str, ...]:
             "calibration; is the calibration data constant, or the model untrained?"
         )
     return tuple(found)
+
+
+def _off_the_gpu(graph: Graph, target: Target) -> list[str]:
+    """Name the operators that the GPU's delegate does not surely take, alike ones once."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in place(graph, target):
+        if each.placement != "gpu":
+            alike.setdefault((each.op, each.reason), []).append(str(each.index))
+    return [
+        f"{op} (op {', '.join(indices)}): {reason}" for (op, reason), indices in alike.items()
+    ]
 
 
 def _islands(graph: Graph) -> str:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from edgekit.errors import TargetError, UsageError
+from edgekit.errors import UsageError
 from edgekit.flatbuffer.io_types import IoType
 from edgekit.targets import Target, load_target
+from edgekit_converters.export.checks import refuse
 from edgekit_converters.quantize.scheme import scheme_facts
 from edgekit_converters.recipe import Recipe
 
@@ -29,10 +30,12 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
 
     Raises:
         UnknownName: A target or scheme has no such name.
-        TargetError: The wish does not fit the target.
+        TargetError: The wishes do not fit a target; the message has every reason.
         UsageError: The wish contradicts itself, or calibration data are missing.
     """
-    made = tuple(_plan(load_target(name), recipe) for name in dict.fromkeys(recipe.targets))
+    targets = [load_target(name) for name in dict.fromkeys(recipe.targets)]
+    refuse({target.name: _misfits(target, recipe) for target in targets})
+    made = tuple(_plan(target, recipe) for target in targets)
     needy = sorted({plan.scheme for plan in made if scheme_facts(plan.scheme).calibrated})
     if recipe.qat and any(plan.scheme != "int8" for plan in made):
         msg = f"--qat trains for int8; asked for {', '.join(p.scheme for p in made)}."
@@ -57,38 +60,57 @@ def plans(recipe: Recipe) -> tuple[Plan, ...]:
     return made
 
 
+def _misfits(target: Target, recipe: Recipe) -> list[str]:
+    """Say what of the wishes a target cannot take, before anything is converted."""
+    found = []
+    scheme = recipe.scheme or target.scheme
+    integers = {"edgetpu": ("Edge TPU", "8-bit"), "npu": ("Ethos-U", "8- and 16-bit")}
+    if target.delegate in integers:
+        title, bits = integers[target.delegate]
+        possible = ("int8",) if target.delegate == "edgetpu" else ("int8", "int16x8")
+        if scheme not in possible:
+            found.append(
+                f"the {title} runs {bits} integers only; asked for {scheme}. "
+                f"Leave --scheme out, or use {' or '.join(possible)}."
+            )
+        if recipe.keep_float or recipe.auto_keep_float:
+            found.append(
+                f"the {title} runs {bits} integers only, and whatever follows a float layer "
+                f"would run on the CPU; asked for {_float_option(recipe)}. "
+                "Leave it out; --round and --qat win accuracy back in integers."
+            )
+    if target.io_choices and recipe.io and recipe.io not in target.io_choices:
+        found.append(
+            f"its runtime takes inputs and outputs of {' or '.join(target.io_choices)}; asked "
+            f"for {recipe.io}. Leave --io out."
+        )
+    return found
+
+
+def _float_option(recipe: Recipe) -> str:
+    return "--keep-float" if recipe.keep_float else "--auto-keep-float"
+
+
 def _refuse_float_layers(made: tuple[Plan, ...], recipe: Recipe) -> None:
-    """Refuse to keep layers in float where they cannot be.
+    """Refuse to keep layers in float where all of them are.
 
     Raises:
-        TargetError: The target computes in integers alone.
         UsageError: The scheme computes in float anyway.
     """
     if not (recipe.keep_float or recipe.auto_keep_float):
         return
-    option = "--keep-float" if recipe.keep_float else "--auto-keep-float"
     for plan in made:
-        if plan.target.delegate == "edgetpu":
-            msg = (
-                f"{plan.target.name}: the Edge TPU runs 8-bit integers only, and whatever "
-                f"follows a float layer would run on the CPU; asked for {option}.\n"
-                "Leave it out; --round and --qat win accuracy back in integers."
-            )
-            raise TargetError(msg)
         if not scheme_facts(plan.scheme).calibrated:
-            msg = f"{option} is for int8 and int16x8; {plan.scheme} computes in float anyway."
+            msg = (
+                f"{_float_option(recipe)} is for int8 and int16x8; {plan.scheme} computes in "
+                "float anyway."
+            )
             raise UsageError(msg)
 
 
 def _plan(target: Target, recipe: Recipe) -> Plan:
     scheme = recipe.scheme or target.scheme
     facts = scheme_facts(scheme)
-    if target.delegate == "edgetpu" and scheme != "int8":
-        msg = (
-            f"{target.name}: the Edge TPU runs 8-bit integers only; asked for {scheme}.\n"
-            "Leave --scheme out, or use int8."
-        )
-        raise TargetError(msg)
     io = recipe.io or (target.io if target.io in facts.io else facts.io[0])
     kinds = ", ".join(facts.io)
     if io not in facts.io:

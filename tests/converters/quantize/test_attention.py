@@ -9,6 +9,7 @@ import pytest
 
 from edgekit.errors import TargetError, UsageError
 from edgekit.flatbuffer.graph import Graph
+from edgekit.targets import load_target
 from edgekit_converters.export.checks import problems
 from edgekit_converters.export.plan import plans
 from edgekit_converters.pipeline import quantize
@@ -107,7 +108,7 @@ def test_islands_are_named_by_layer_and_integer_only_removes_them(tmp_path: Path
     wishes = save(tmp_path, model_of(causal=True))
     usual = quantize(Recipe(**wishes), tmp_path / "usual.tflite")
     assert not usual.fully_integer
-    (said,) = problems(Graph(tmp_path / "usual.tflite"), "int8")
+    (said,) = problems(Graph(tmp_path / "usual.tflite"), "int8", load_target("host"))
     assert "NEG of 'norm" in said
     assert "--integer-only" in said
     integer = quantize(Recipe(**wishes, integer_only=True), tmp_path / "integer.tflite")
