@@ -1,0 +1,139 @@
+"""What a target would refuse is written with what it takes, and the numbers stay."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.flatbuffer.graph import Graph
+from edgekit.placement import place
+from edgekit.targets import load_target
+from edgekit_converters.export.artifact import finish
+from edgekit_converters.export.fitting import Rewritten, fit
+
+pytestmark = [
+    pytest.mark.tf,
+    pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning"),
+]
+
+Build = Callable[[Any, Any], Any]
+CORAL = load_target("coral-usb")
+PICTURE = (1, 8, 8, 4)
+
+
+def int8_file(build: Build, shape: tuple[int, ...], folder: Path) -> bytes:
+    """Return an int8 model: a convolution, what `build` makes, and another convolution."""
+    import keras
+
+    from edgekit_converters.quantize.engine import convert_keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    convolution = layers.Conv2D if len(shape) == 4 else layers.Conv1D
+    x = keras.Input(batch_shape=shape)
+    y = build(layers, convolution(8, 3, padding="same")(x))
+    model = keras.Model(x, convolution(4, 3)(y))
+    samples = np.random.default_rng(1).standard_normal((20, *shape[1:])).astype(np.float32)
+    np.savez(folder / "probe.npz", x=samples)
+    made = convert_keras(model, "int8", lambda: ({x.name: each[None]} for each in samples))
+    return finish(made, "int8", None)
+
+
+def fitted(content: bytes, folder: Path) -> tuple[bytes, tuple[Rewritten, ...]]:
+    """Fit a model to the Edge TPU."""
+    return fit(content, CORAL, folder / "probe.npz", folder)
+
+
+def ops(content: bytes) -> list[str]:
+    """Return the names of the operators between the two convolutions."""
+    return [op.op for op in Graph(content).ops][1:-1]
+
+
+def uncertain_or_cpu(content: bytes) -> list[str]:
+    """Return the operators that are not sure to run on the Edge TPU."""
+    placed = place(Graph(content), CORAL)
+    return [each.op for each in placed if each.placement != "edgetpu"]
+
+
+EXACT = {
+    "nearest upsampling": (
+        lambda layers, x: layers.UpSampling2D(2)(x),
+        ["RESIZE_NEAREST_NEIGHBOR"],
+    ),
+    "convolution in four groups": (
+        lambda layers, x: layers.Conv2D(16, 3, groups=4, strides=2, activation="relu")(x),
+        ["SPLIT", *["CONV_2D"] * 4, "CONCATENATION"],
+    ),
+    "convolution in a group a channel": (
+        lambda layers, x: layers.Conv2D(16, 3, groups=8, padding="same")(x),
+        ["DEPTHWISE_CONV_2D"],
+    ),
+}
+CLOSE = {
+    "LeakyReLU": (lambda layers, x: layers.LeakyReLU(0.1)(x), ["PRELU"]),
+    "hard swish": (lambda layers, x: layers.Activation("hard_silu")(x), ["ADD", "MUL", "MUL"]),
+}
+
+
+@pytest.mark.parametrize(("build", "wanted"), EXACT.values(), ids=list(EXACT))
+def test_what_only_moves_or_splits_values_stays_the_same_bit_for_bit(
+    build: Build, wanted: list[str], tmp_path: Path
+) -> None:
+    before = int8_file(build, PICTURE, tmp_path)
+    after, (done,) = fitted(before, tmp_path)
+    assert uncertain_or_cpu(before)
+    assert uncertain_or_cpu(after) == []
+    assert ops(after) == wanted
+    assert (done.difference, done.samples) == (0, 20)
+
+
+@pytest.mark.parametrize(("build", "wanted"), CLOSE.values(), ids=list(CLOSE))
+def test_an_activation_that_the_edge_tpu_lacks_is_computed_with_others_to_two_steps(
+    build: Build, wanted: list[str], tmp_path: Path
+) -> None:
+    before = int8_file(build, PICTURE, tmp_path)
+    after, (done,) = fitted(before, tmp_path)
+    assert uncertain_or_cpu(before)
+    assert uncertain_or_cpu(after) == []
+    assert ops(after) == wanted
+    assert 0 < done.difference <= 2 / 127
+
+
+@pytest.mark.parametrize("factors", [(1, 3), (7, 5)], ids=str)
+def test_every_factor_of_upsampling_is_one_resize(
+    factors: tuple[int, int], tmp_path: Path
+) -> None:
+    before = int8_file(lambda layers, x: layers.UpSampling2D(factors)(x), PICTURE, tmp_path)
+    after, (done,) = fitted(before, tmp_path)
+    assert ops(after) == ["RESIZE_NEAREST_NEIGHBOR"]
+    assert done.difference == 0
+
+
+def test_upsampling_of_a_sequence_is_a_resize_of_one_column(tmp_path: Path) -> None:
+    before = int8_file(lambda layers, x: layers.UpSampling1D(2)(x), (1, 8, 4), tmp_path)
+    after, (done,) = fitted(before, tmp_path)
+    assert "RESIZE_NEAREST_NEIGHBOR" in ops(after)
+    assert "TILE" not in ops(after)
+    assert done.difference == 0
+
+
+def test_a_tile_that_is_no_upsampling_stays(tmp_path: Path) -> None:
+    def repeated(layers: Any, x: Any) -> Any:
+        return layers.Concatenate(axis=1)([x, x])
+
+    before = int8_file(repeated, PICTURE, tmp_path)
+    assert fitted(before, tmp_path) == (before, ())
+
+
+def test_a_model_that_fits_comes_back_as_it_was(tmp_path: Path) -> None:
+    before = int8_file(lambda layers, x: layers.ReLU()(x), PICTURE, tmp_path)
+    assert fitted(before, tmp_path) == (before, ())
+
+
+def test_a_target_that_takes_no_more_of_it_keeps_the_fused_operator(tmp_path: Path) -> None:
+    before = int8_file(lambda layers, x: layers.Conv2D(16, 3, groups=4)(x), PICTURE, tmp_path)
+    pi = load_target("raspberry-pi-4")
+    assert fit(before, pi, tmp_path / "probe.npz", tmp_path) == (before, ())
