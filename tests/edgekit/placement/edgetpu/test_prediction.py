@@ -8,7 +8,10 @@ import pytest
 
 from edgekit.flatbuffer import Graph, Table
 from edgekit.placement import place
-from edgekit.placement.edgetpu import CHECKS, judge, rules
+from edgekit.placement.edgetpu import judge, predict, statuses
+from edgekit.placement.edgetpu.checks import CHECKS
+from edgekit.placement.edgetpu.compiler import was_mapped
+from edgekit.placement.edgetpu.rules import SAFE, rules, rules_without
 from edgekit.targets import load_target
 
 WEIGHTS = {"shape": (4, 3, 3, 4), "values": np.zeros((4, 3, 3, 4), np.int8)}
@@ -33,23 +36,35 @@ def test_every_rule_says_how_it_is_known() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [
-        pytest.param("RELU", {}, ("edgetpu", "supported"), id="supported"),
+        pytest.param("RELU", {}, ("edgetpu", statuses.MAPPED), id="supported"),
         pytest.param("GATHER", {}, ("cpu", "has no GATHER"), id="not in the table"),
         pytest.param("MyOp", {}, ("cpu", "has no MyOp"), id="custom"),
         pytest.param("TILE", {}, ("uncertain", "too little"), id="thin evidence"),
-        pytest.param("CUMSUM", {}, ("uncertain", "nothing is known"), id="never seen"),
+        pytest.param("CUMSUM", {}, ("cpu", "not in the published table"), id="not listed"),
         pytest.param("RELU", {"dtype": "float32"}, ("cpu", "8 bits only"), id="float"),
         pytest.param("RELU", {"dtype": "int16"}, ("cpu", "8 bits only"), id="16 bit"),
         pytest.param("RELU", {"dtype": "uint8"}, ("edgetpu", ""), id="uint8"),
-        pytest.param("RELU", {"shape": (2, 8, 8, 4)}, ("cpu", "three dim"), id="batch of two"),
+        pytest.param(
+            "RELU", {"shape": (2, 8, 8, 4)}, ("cpu", statuses.WRONG_RANK), id="batch of two"
+        ),
         pytest.param("RELU", {"shape": (1, 1, 8, 8, 4)}, ("edgetpu", ""), id="leading ones"),
         pytest.param(
-            "LOGISTIC", {"shape": (1, 200_001)}, ("uncertain", "200,001 el"), id="large"
+            "LOGISTIC", {"shape": (1, 174_448)}, ("uncertain", "174,448 el"), id="large rows"
         ),
-        pytest.param("LOGISTIC", {"shape": (1, 200_000)}, ("edgetpu", ""), id="just not large"),
+        pytest.param("LOGISTIC", {"shape": (1, 174_447)}, ("edgetpu", ""), id="rows as seen"),
+        pytest.param(
+            "LOGISTIC", {"shape": (1, 112, 112, 32)}, ("edgetpu", ""), id="a picture as seen"
+        ),
+        pytest.param(
+            "LOGISTIC", {"shape": (1, 128, 112, 32)}, ("uncertain", ""), id="large picture"
+        ),
+        pytest.param("RELU", {"shape": (1, 640, 640, 64)}, ("edgetpu", ""), id="any picture"),
+        pytest.param("RELU", {"shape": (1, 65_537)}, ("uncertain", ""), id="very long rows"),
+        pytest.param("TANH", {"shape": (1, SAFE)}, ("edgetpu", ""), id="safe"),
+        pytest.param("TANH", {"shape": (1, SAFE + 1)}, ("uncertain", ""), id="not as safe"),
         pytest.param("SOFTMAX", {"shape": (1, 1000)}, ("edgetpu", ""), id="softmax"),
         pytest.param(
-            "SOFTMAX", {"shape": (1, 4, 10)}, ("cpu", "one row"), id="softmax of rows"
+            "SOFTMAX", {"shape": (1, 4, 10)}, ("uncertain", "one row"), id="softmax of rows"
         ),
         pytest.param("SOFTMAX", {"shape": (1, 16_384)}, ("uncertain", ""), id="long softmax"),
     ],
@@ -161,7 +176,10 @@ def test_a_mean_depends_on_its_axes(
     [
         pytest.param(8, 16, "edgetpu", id="twice"),
         pytest.param(1, 33, "cpu", id="from one pixel"),
-        pytest.param(65, 161, "cpu", id="to many"),
+        pytest.param(64, 128, "edgetpu", id="to 128"),
+        pytest.param(65, 130, "uncertain", id="beyond 128"),
+        pytest.param(33, 65, "uncertain", id="not twice"),
+        pytest.param(256, 512, "cpu", id="to many"),
     ],
 )
 def test_bilinear_enlarging_depends_on_sizes(
@@ -178,7 +196,10 @@ def test_bilinear_enlarging_depends_on_sizes(
 
 @pytest.mark.parametrize(
     ("strides", "expected"),
-    [pytest.param((1, 1), "edgetpu", id="plain"), pytest.param((1, 2), "cpu", id="strided")],
+    [
+        pytest.param((1, 1), "edgetpu", id="plain"),
+        pytest.param((1, 2), "uncertain", id="strided"),
+    ],
 )
 def test_a_slice_must_be_plain(
     graph: Any, op: Any, tensor: Any, strides: Any, expected: str
@@ -240,7 +261,7 @@ def test_what_follows_an_uncertain_operator_is_uncertain(graph: Any, op: Any) ->
     assert _places(made) == ["edgetpu", "uncertain", "uncertain", "edgetpu"]
 
 
-def test_of_two_parts_the_greater_may_win_so_both_are_uncertain(graph: Any, op: Any) -> None:
+def test_of_two_parts_the_first_wins_however_small(graph: Any, op: Any) -> None:
     made = graph(
         [
             op(op="RELU", inputs="x", outputs="a"),
@@ -249,14 +270,62 @@ def test_of_two_parts_the_greater_may_win_so_both_are_uncertain(graph: Any, op: 
             op(op="RELU", inputs="c", outputs="y"),
         ]
     )
-    assert _places(made) == ["uncertain", "cpu", "uncertain", "uncertain"]
+    assert _places(made) == ["edgetpu", "cpu", "cpu", "cpu"]
+    assert statuses.ONE_SUBGRAPH in place(made, load_target("coral-usb"))[2].reason
 
 
-def test_an_open_size_ends_the_whole_compilation(graph: Any, op: Any, tensor: Any) -> None:
-    made = graph([op(op="RELU", inputs="x", outputs="y")], x=tensor(signature=(-1, 8, 8, 4)))
+def test_before_an_uncertain_first_operator_no_part_is_sure(graph: Any, op: Any) -> None:
+    made = graph(
+        [
+            op(op="TILE", inputs="x", outputs="a"),
+            op(op="GATHER", inputs="a", outputs="b"),
+            op(op="RELU", inputs="b", outputs="y"),
+        ]
+    )
+    assert _places(made) == ["uncertain", "cpu", "uncertain"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "expected"),
+    [
+        pytest.param((1, -1, 8, 4), "cpu", id="open height"),
+        pytest.param((-1, 8, 8, 4), "edgetpu", id="an open batch counts as 1"),
+    ],
+)
+def test_an_open_size_ends_the_whole_compilation(
+    graph: Any, op: Any, tensor: Any, signature: Any, expected: str
+) -> None:
+    made = graph([op(op="RELU", inputs="x", outputs="y")], x=tensor(signature=signature))
+    (found,) = place(made, load_target("coral-usb"))
+    assert found.placement == expected
+    assert ("'x' has an open size" in found.reason) == (expected == "cpu")
+
+
+def test_a_size_that_is_computed_ends_the_whole_compilation(
+    graph: Any, op: Any, tensor: Any
+) -> None:
+    made = graph(
+        [
+            op(op="RELU", inputs="x", outputs="a"),
+            op(op="SHAPE", inputs="a", outputs="size"),
+            op(op="RESHAPE", inputs="a size", outputs="y"),
+        ],
+        size=tensor(shape=(4,), dtype="int32"),
+    )
+    found = place(made, load_target("coral-usb"))
+    assert {each.placement for each in found} == {"cpu"}
+    assert "'y' has an open size" in found[0].reason
+
+
+def test_a_float_model_is_refused_as_a_whole(graph: Any, op: Any, tensor: Any) -> None:
+    made = graph(
+        [op(op="RELU", inputs="x", outputs="y")],
+        x=tensor(dtype="float32"),
+        y=tensor(dtype="float32"),
+    )
     (found,) = place(made, load_target("coral-usb"))
     assert found.placement == "cpu"
-    assert "refuses the whole model: 'x' has an open size" in found.reason
+    assert "Model not quantized" in found.reason
 
 
 def test_an_operator_of_a_later_version_ends_the_whole_compilation(graph: Any, op: Any) -> None:
@@ -287,16 +356,28 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [pair for pair in zip(originals, compiled, strict=True) if pair[0].exists()]
 
 
-def _mapped(original: Graph, compiled: Graph) -> list[bool]:
-    """Whether the compiler took each operator: none that is left over makes its output."""
-    left = {
-        compiled.main.tensors[i].name
-        for op in compiled.ops
-        if op.custom_code != "edgetpu-custom-op"
-        for i in op.outputs
-    }
-    names = [tensor.name for tensor in original.main.tensors]
-    return [all(names[i] not in left for i in op.outputs) for op in original.ops]
+def test_rules_without_a_repository_know_less_and_nothing_else() -> None:
+    known = rules_without(["google-coral/test_data", "google-coral/edgetpu"])
+    assert known.keys() == rules().keys()
+    for name, rule in rules().items():
+        assert known[name].limit(rows=True) <= rule.limit(rows=True)
+        assert known[name].limit(rows=False) <= rule.limit(rows=False)
+        assert not any("google-coral/test_data" in found for found in known[name].seen)
+
+
+def test_what_only_a_repository_that_is_left_out_showed_is_uncertain(
+    graph: Any, op: Any, tensor: Any
+) -> None:
+    made = graph(
+        [op(op="RESIZE_BILINEAR", inputs="x size", outputs="y")],
+        x=tensor(shape=(1, 1, 1, 4)),
+        size=_int32(tensor, 2, 2),
+        y=tensor(shape=(1, 2, 2, 4)),
+    )
+    sources = ["google-coral/test_data", "google-coral/edgetpu"]
+    assert judge(made, made.ops[0])[0] == "cpu"
+    assert judge(made, made.ops[0], rules_without(sources[:1]))[0] == "cpu"
+    assert judge(made, made.ops[0], rules_without(sources))[0] == "uncertain"
 
 
 @pytest.mark.data
@@ -304,7 +385,7 @@ def test_the_prediction_agrees_with_what_the_real_compiler_did(data_dir: Path) -
     counts = {"edgetpu": [0, 0], "cpu": [0, 0], "uncertain": [0, 0]}
     for original, compiled in _pairs(data_dir / "edgetpu"):
         graph = Graph(original)
-        mapped = _mapped(graph, Graph(compiled))
-        for where, taken in zip(_places(graph), mapped, strict=True):
+        mapped = was_mapped(graph, Graph(compiled))
+        for (where, _), taken in zip(predict(graph), mapped, strict=True):
             counts[where][taken] += 1
     assert counts == {"edgetpu": [0, 923], "cpu": [69, 0], "uncertain": [0, 0]}
