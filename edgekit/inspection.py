@@ -10,6 +10,9 @@ from edgekit.artifact import graph_manifest
 from edgekit.errors import RecordError
 from edgekit.flatbuffer.graph import Graph, OpView, TensorView
 from edgekit.placement import ethos
+from edgekit.placement.edgetpu.memory import Memory
+from edgekit.placement.edgetpu.package import Compiled, read_compiled
+from edgekit.placement.edgetpu.report import CompilerReport, Report, report
 from edgekit.records import to_json
 from edgekit.targets import Target, load_target
 
@@ -85,6 +88,9 @@ class Inspection:
         warnings: What may be in the way, in words.
         manifest: What the file says about itself, or None.
         npu: What the compiler of the target's NPU estimates; None for other targets.
+        memory: What becomes of the parameters on the target's Edge TPU; None elsewhere.
+        compiled: What the Edge TPU compiler put into the file; None if it was not compiled.
+        compiler: What the real Edge TPU compiler made of it; None where it was not run.
     """
 
     model: str
@@ -102,17 +108,26 @@ class Inspection:
     warnings: tuple[str, ...]
     manifest: dict[str, Any] | None
     npu: ethos.Estimate | None = None
+    memory: Memory | None = None
+    compiled: Compiled | None = None
+    compiler: CompilerReport | None = None
 
 
-def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
+def inspect(
+    path: str | Path, *, target: str | None = None, edgetpu_compiler: str | None = None
+) -> Inspection:
     """Read a .tflite file; nothing is run, no interpreter is needed.
 
     Args:
         path: The file.
         target: Name of a target, or a TOML file, to say where each operator runs there.
+        edgetpu_compiler: Path of the Edge TPU compiler, or `none` to do without; by default
+            it is run where it is installed, if the target has an Edge TPU.
 
     Raises:
         InputError: The file cannot be read, is no .tflite, or is damaged.
+        UsageError: There is no such program as the Edge TPU compiler.
+        CrashError: The Edge TPU compiler did not end in time.
         UnknownName: There is no such target.
         MissingExtra: The target's compiler, which alone can tell, is not installed.
         TargetError: That compiler refuses the model.
@@ -120,7 +135,8 @@ def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
     device = load_target(target) if target is not None else None
     graph = Graph(Path(path))
     compiled = _compiled(Path(path), graph, device)
-    placed = dict(enumerate(compiled.ops)) if compiled else _placements(graph, device)
+    edge = _on_edgetpu(Path(path), graph, device, edgetpu_compiler)
+    placed = dict(enumerate(compiled.ops)) if compiled else _placements(graph, device, edge)
     manifest, trouble = _manifest(graph)
     ops = tuple(_op(graph, op, placed.get(op.index)) for op in graph.ops)
     return Inspection(
@@ -144,6 +160,9 @@ def inspect(path: str | Path, *, target: str | None = None) -> Inspection:
         warnings=(*trouble, *warnings(graph, device)),
         manifest=manifest,
         npu=compiled.estimate if compiled else None,
+        memory=edge.memory if edge else None,
+        compiled=read_compiled(graph),
+        compiler=edge.compiler if edge else None,
     )
 
 
@@ -231,12 +250,22 @@ def _about_target(graph: Graph, target: Target) -> list[str]:
     return found
 
 
-def _placements(graph: Graph, target: Target | None) -> dict[int, Any]:
+def _placements(graph: Graph, target: Target | None, edge: Report | None) -> dict[int, Any]:
     if target is None:
         return {}
-    from edgekit.placement import place
+    from edgekit.placement import place, placed
 
-    return {each.index: each for each in place(graph, target)}
+    found = placed(graph, edge.verdicts) if edge else place(graph, target)
+    return {each.index: each for each in found}
+
+
+def _on_edgetpu(
+    path: Path, graph: Graph, target: Target | None, compiler: str | None
+) -> Report | None:
+    """All that can be said of the Edge TPU, if the target has one."""
+    if target is None or target.delegate != "edgetpu":
+        return None
+    return report(path, graph, target.op_versions, compiler)
 
 
 def _compiled(path: Path, graph: Graph, target: Target | None) -> ethos.Compilation | None:

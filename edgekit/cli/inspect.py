@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli import tables
+from edgekit.cli import options, tables
 from edgekit.cli.common import Document, command
 
 _MANY = 40  # operators that are listed one by one
+_FEW = 8  # names that are listed on one line
+MIB = 2**20
 
 
 def show(found: Document) -> None:
@@ -30,10 +32,14 @@ def show(found: Document) -> None:
             ("fully integer", integer),
             (f"on {found['target']}", where),
             ("estimated", _estimate(found["npu"]) if found["npu"] else None),
+            ("parameters", _memory(found["memory"]) if found["memory"] else None),
+            *_compiled(found["compiled"] or {}),
+            *_compiler(found["compiler"] or {}),
         ]
     )
     _show_ports(found)
     _show_ops(found)
+    _show_mismatches(found["compiler"] or {})
     tables.warned(found["warnings"])
 
 
@@ -49,6 +55,82 @@ def _estimate(npu: Document) -> str:
         f"{npu['clock_mhz']:g} MHz, {tables.size(npu['sram_bytes'])} SRAM "
         f"({npu['compiler']}, {npu['system_config']}, {npu['memory_mode']})"
     )
+
+
+def _memory(memory: Document) -> str:
+    """Put what becomes of the parameters on an Edge TPU on one line."""
+    packed = tables.size(memory["parameter_bytes"])
+    free = (
+        f"{memory['least_free_bytes'] / MIB:.3g} to {memory['most_free_bytes'] / MIB:.3g} MiB"
+    )
+    by_fate = {
+        fate: [str(layer["index"]) for layer in memory["layers"] if layer["memory"] == fate]
+        for fate in ("streamed", "uncertain")
+    }
+    words = {
+        "fits": "fits on the chip",
+        "streams": f"will stream with each run: operators {_some(by_fate['streamed'])}",
+        "uncertain": f"may stream: operators {_some(by_fate['uncertain'])}",
+    }
+    need = f"{memory['on_chip_bytes'] / MIB:.2f} MiB on the chip, where {free} are free"
+    return f"{packed} packed, {words[memory['verdict']]} ({need})"
+
+
+def _some(numbers: list[str]) -> str:
+    rest = f", ... ({len(numbers)})" if len(numbers) > _FEW else ""
+    return ", ".join(numbers[:_FEW]) + rest
+
+
+def _compiled(compiled: Document) -> list[tuple[str, object]]:
+    """What the Edge TPU compiler put into a file."""
+    if not compiled:
+        return []
+    left = [f"{index} {op}" for index, op in compiled["cpu_ops"]]
+    programs = [each for package in compiled["packages"] for each in package["executables"]]
+    ports = {
+        kind: dict.fromkeys(
+            f"{layer['name']} {tables.shape(layer['shape'])}"
+            for program in programs
+            for layer in program[kind]
+        )
+        for kind in ("inputs", "outputs")
+    }
+    return [
+        ("compiled for", f"Edge TPU runtime {compiled['min_runtime']} or later"),
+        ("on the chip", _share(compiled["cached_bytes"])),
+        ("streamed", _share(compiled["streamed_bytes"])),
+        ("instructions", tables.size(compiled["instruction_bytes"])),
+        ("from", _some(list(ports["inputs"]))),
+        ("to", _some(list(ports["outputs"]))),
+        ("left on the CPU", _some(left) or "nothing"),
+    ]
+
+
+def _share(count: int) -> str:
+    return f"{tables.size(count)} of parameters" if count else "no parameters"
+
+
+def _compiler(compiler: Document) -> list[tuple[str, object]]:
+    """What the real compiler said, and how the prediction compares."""
+    if not compiler:
+        return []
+    compared = compiler["comparison"]
+    agree = f"{compared['right']} of {compared['ops']} operators predicted"
+    wrong = len(compared["mismatches"])
+    return [
+        ("compiler", f"{compiler['version']}: {compiler['failure'] or 'compiled'}"),
+        ("prediction", f"{agree}, {compared['uncertain']} left open, {wrong} wrong"),
+    ]
+
+
+def _show_mismatches(compiler: Document) -> None:
+    """Show operators that are elsewhere than was predicted."""
+    wrong = compiler["comparison"]["mismatches"] if compiler else []
+    rows = [(m["index"], m["op"], m["predicted"], m["found"], m["status"]) for m in wrong]
+    if rows:
+        tables.line()
+        heads = ["#", "operator", "predicted", "found", "the compiler says"]
+        tables.table(heads, rows, title="Predicted otherwise than the compiler did it:")
 
 
 def _show_ports(found: Document) -> None:
@@ -124,7 +206,8 @@ def _alike(op: Document) -> tuple[str, str]:
 @command(show)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", help="Say where each operator runs on this target.")
-def inspect(model: Path, *, target: str | None) -> object:
+@options.edgetpu_compiler
+def inspect(model: Path, *, target: str | None, edgetpu_compiler: str | None) -> object:
     """Show inputs, outputs and operators of a .tflite file without running it.
 
     \b
@@ -132,8 +215,9 @@ def inspect(model: Path, *, target: str | None) -> object:
       edgekit inspect model.tflite
       edgekit inspect model.tflite --target coral-usb
       edgekit inspect model.tflite --target ethos-u55-128
+      edgekit inspect model_edgetpu.tflite
       edgekit inspect model.tflite --json | jq '.float_islands'
     """
     from edgekit.inspection import inspect as work
 
-    return work(model, target=target)
+    return work(model, target=target, edgetpu_compiler=edgetpu_compiler)

@@ -102,3 +102,12 @@ def output_dir(function: Function) -> Function:
         show_default=True,
         help="Folder to write into.",
     )(function)
+
+
+def edgetpu_compiler(function: Function) -> Function:
+    """Add `--edgetpu-compiler PATH`; passed on as `edgetpu_compiler`, a text or None."""
+    return click.option(
+        "--edgetpu-compiler",
+        metavar="PATH",
+        help="Edge TPU compiler; by default the one on the PATH, 'none' to do without.",
+    )(function)

@@ -1,6 +1,6 @@
 """Where each operator of a model runs on a target, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgekit.flatbuffer import Graph
@@ -39,7 +39,16 @@ def place(graph: Graph, target: Target) -> tuple[Placement, ...]:
     Returns:
         One placement an operator of the main subgraph, in the order of execution.
     """
-    verdicts = PLACERS[target.delegate](graph, target)
+    return placed(graph, PLACERS[target.delegate](graph, target))
+
+
+def placed(graph: Graph, verdicts: Sequence[Verdict]) -> tuple[Placement, ...]:
+    """Put verdicts on the operators that they are about.
+
+    Args:
+        graph: The model.
+        verdicts: Place and reason of each operator of its main subgraph.
+    """
     return tuple(
         Placement(op.index, op.custom_code or op.op, op.version, where, why)
         for op, (where, why) in zip(graph.ops, verdicts, strict=True)

@@ -16,7 +16,6 @@ from edgekit.placement.edgetpu import statuses
 from edgekit.placement.edgetpu.checks import Verdict
 from edgekit.placement.edgetpu.log import CompilerLog, read_log
 from edgekit.placement.edgetpu.prediction import COMPILED
-from edgekit.records import to_json
 
 PROGRAM = "edgetpu_compiler"
 NOT_WANTED = "none"
@@ -186,18 +185,6 @@ def compare(
             if guess[0] not in {"uncertain", fact[0]}
         ),
     )
-
-
-def summary(done: Compilation) -> dict[str, object]:
-    """What is told of a compilation in JSON."""
-    return {
-        "version": done.log.version,
-        "failure": done.failure or None,
-        "seconds": round(done.seconds, 3),
-        "log": to_json(done.log.rows),
-        "cached_bytes": done.log.cached_bytes,
-        "streamed_bytes": done.log.streamed_bytes,
-    }
 
 
 def _status(log: CompilerLog, op: str) -> str:

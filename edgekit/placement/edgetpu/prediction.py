@@ -94,7 +94,7 @@ def judge(graph: Graph, op: OpView, known: Rules | None = None) -> Verdict:
     if rule.mapped == "no":
         wrong = eight_bit(view) if op.op in {"CUSTOM", "DEQUANTIZE"} else None
         detail = f"the Edge TPU has no {op.custom_code or op.op}"
-        return wrong or refused(statuses.UNSUPPORTED, f"{detail} ({rule.evidence})")
+        return wrong or refused(statuses.UNSUPPORTED, detail)
     for check in (eight_bit, three_dimensions):
         if verdict := check(view):
             return verdict
