@@ -191,7 +191,7 @@ def _convert(
     """Do everything but judge; artifacts appear at their final names at the very end."""
     _need_files(recipe)
     for plan in planned:
-        need_compiler(plan.target)
+        need_compiler(plan.target, recipe.edgetpu_compiler)
     with scratch_dir(output) as scratch:
         converted = _in_child(recipe, planned, scratch)
         start = time.perf_counter()
@@ -276,7 +276,9 @@ def _drafts(
         path = folder / names[name]
         atomic_write(path, write_manifest(content, manifest))
         try:
-            compiled = compile_artifact(content, path, plan.target, manifest)
+            compiled = compile_artifact(
+                content, path, plan.target, manifest, recipe.edgetpu_compiler
+            )
         except TargetError as error:
             reasons[name].append(str(error))
             continue

@@ -60,6 +60,8 @@ class Recipe:
         input_shape: Input shape without batch, for models that leave it open.
         import_modules: Python files that define custom layers.
         trust: Whether code inside the model file may run.
+        edgetpu_compiler: Path of the Edge TPU compiler, or `none` to do without; None takes
+            the one on the PATH, if there is one.
     """
 
     model: str
@@ -94,6 +96,7 @@ class Recipe:
     input_shape: tuple[int, ...] | None = None
     import_modules: tuple[str, ...] = ()
     trust: bool = False
+    edgetpu_compiler: str | None = None
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -148,7 +151,7 @@ class Recipe:
         """Return it as plain JSON for the manifest: names instead of paths, no defaults."""
         plain, usual = to_json(self), to_json(Recipe(model=""))
         wishes = {key: value for key, value in plain.items() if value != usual[key]}
-        paths = {"model", "calibrate", "evaluate", "data", "labels"}
+        paths = {"model", "calibrate", "evaluate", "data", "labels", "edgetpu_compiler"}
         return {
             key: Path(value).name if key in paths else value
             for key, value in wishes.items()

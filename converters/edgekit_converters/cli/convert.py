@@ -43,6 +43,7 @@ from edgekit_converters.recipe import Recipe
 )
 @click.option("--epochs", type=click.IntRange(min=0), help="Fine-tune on --data after pruning.")
 @common_options.output_dir
+@common_options.edgetpu_compiler
 @options.recipe
 def convert(recipe: Recipe, output: Path) -> Conversion:
     """Convert MODEL for each target, verify every artifact, and say what it cost.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.errors import TargetError
 from edgekit.flatbuffer import Graph
 from edgekit.placement.edgetpu.checks import Verdict
 from edgekit.placement.edgetpu.compiler import (
@@ -88,18 +89,46 @@ def report(path: Path, graph: Graph, op_versions: str, compiler: str | None = No
     return Report(
         verdicts=tuple(found),
         memory=_memory(graph, found),
-        compiler=compiler_report(graph, program, done, predicted, found),
+        compiler=_sum_up(program, done, compare(graph, predicted, found)),
     )
 
 
-def compiler_report(
-    graph: Graph,
-    program: Path,
-    done: Compilation,
-    predicted: Sequence[Verdict],
-    found: Sequence[Verdict],
-) -> CompilerReport:
-    """Sum up a compilation."""
+def compile_for(
+    content: bytes, name: str, op_versions: str, program: Path
+) -> tuple[bytes, CompilerReport, tuple[Verdict, ...]]:
+    """Compile a model that is to be kept.
+
+    Args:
+        content: The model.
+        name: What its file is called.
+        op_versions: Table of the versions that the compiler knows.
+        program: The compiler.
+
+    Returns:
+        The compiled file, what the compiler did, and where it put each operator.
+
+    Raises:
+        TargetError: The compiler refuses the model.
+        CrashError: It does not end in time, or cannot be started.
+        InputError: It says nothing that can be understood.
+    """
+    graph = Graph(content)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        done = compile_model(path, Path(folder), program)
+        if done.path is None:
+            msg = (
+                f"{program.name} refuses {name}: {done.failure}\n"
+                "Give --edgetpu-compiler none to get the file that it was given."
+            )
+            raise TargetError(msg)
+        found = truth(graph, done)
+        compared = compare(graph, predict(graph, op_versions), found)
+        return done.path.read_bytes(), _sum_up(program, done, compared), tuple(found)
+
+
+def _sum_up(program: Path, done: Compilation, comparison: Comparison) -> CompilerReport:
     return CompilerReport(
         program=str(program),
         version=done.log.version,
@@ -108,7 +137,7 @@ def compiler_report(
         log=done.log.rows,
         cached_bytes=done.log.cached_bytes,
         streamed_bytes=done.log.streamed_bytes,
-        comparison=compare(graph, predicted, found),
+        comparison=comparison,
     )
 
 
