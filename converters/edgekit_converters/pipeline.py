@@ -27,6 +27,8 @@ from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.checks import misfits, problems, refuse
 from edgekit_converters.export.compiled import Compiled, compile_artifact, need_compiler
+from edgekit_converters.export.fitting import Rewritten, fit
+from edgekit_converters.export.guide import write_guide
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis
@@ -82,6 +84,7 @@ class ArtifactResult:
         verified_in: Interpreters that ran it, with their versions.
         warnings: What to know, one sentence or two each.
         rejected: Whether the gate refused it.
+        rewritten: Operators that were written anew, so that the target takes them.
         compiled: What the compiler of the target's accelerator made of it, or None.
     """
 
@@ -106,6 +109,7 @@ class ArtifactResult:
     verified_in: tuple[str, ...]
     warnings: tuple[str, ...]
     rejected: bool
+    rewritten: tuple[Rewritten, ...] = ()
     compiled: Compiled | None = None
 
 
@@ -142,7 +146,8 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
     """Make, verify and gate one artifact for each target of a recipe.
 
     Writes `<model>.<target>.tflite` for each target, `run.json` and `recipe.toml` into
-    `output`; a refused artifact gets `.rejected` appended to its name.
+    `output`, and for phones and pages a `README.md` that shows how to load it; a refused
+    artifact gets `.rejected` appended to its name.
 
     Args:
         recipe: What is asked.
@@ -161,6 +166,7 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
     document = {**to_json(conversion), "command": "convert"}
     atomic_write(output / "run.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     atomic_write(output / "recipe.toml", write_recipe(_absolute(recipe)))
+    write_guide(output, [(each.target, Path(each.path)) for each in conversion.artifacts])
     _gate(recipe, conversion.artifacts, document)
     return conversion
 
@@ -243,12 +249,14 @@ class Draft:
         plan: What it is to be.
         path: Where it stands meanwhile.
         manifest: What it carries.
+        rewritten: Operators that were written anew.
         compiled: What the target's own compiler made of it, or None.
     """
 
     plan: Plan
     path: Path
     manifest: Manifest
+    rewritten: tuple[Rewritten, ...]
     compiled: Compiled | None
 
 
@@ -270,6 +278,9 @@ def _drafts(
         content = finish(
             Path(converted.files[plan.scheme]).read_bytes(), plan.io, converted.preprocessing
         )
+        rewritten: tuple[Rewritten, ...] = ()
+        if recipe.rewrite:
+            content, rewritten = fit(content, plan.target, Path(converted.probe_file), folder)
         graph = Graph(content)
         reasons[name] = misfits(graph, plan.target, integer_only=recipe.integer_only)
         manifest = _manifest(plan, converted, recipe, graph)
@@ -282,7 +293,7 @@ def _drafts(
         except TargetError as error:
             reasons[name].append(str(error))
             continue
-        drafts.append(Draft(plan, path, manifest, compiled))
+        drafts.append(Draft(plan, path, manifest, rewritten, compiled))
     refuse(reasons)
     return drafts
 
@@ -337,6 +348,7 @@ def _finish(
         verified_in=runtimes,
         warnings=warnings,
         rejected=rejected,
+        rewritten=draft.rewritten,
         compiled=None if rejected else _beside(draft.compiled, output),
     )
 

@@ -38,6 +38,7 @@ class Recipe:
         equalize: Whether channels are evened out before int8 quantization.
         integer_only: Whether layers that leave float ops are written with integer ones, and a
             model that keeps float ops is refused.
+        rewrite: Whether operators that a target refuses are written with others.
         bias_correction: Whether int8 biases are corrected on the calibration data.
         estimator: How ranges of int8 activations are chosen.
         round: Whether int8 weights are rounded by the covariance of their inputs.
@@ -57,6 +58,7 @@ class Recipe:
         labels: File with the names of the classes; None for those in the model or the data.
         preprocessing: What is said about preprocessing.
         sample_rate_hz: Sample rate of sounds; None for models that take no sound.
+        end_at: Layers or tensors that become the outputs, in place of the model's own.
         input_shape: Input shape without batch, for models that leave it open.
         import_modules: Python files that define custom layers.
         trust: Whether code inside the model file may run.
@@ -75,6 +77,7 @@ class Recipe:
     per_tensor: bool = False
     equalize: bool = True
     integer_only: bool = False
+    rewrite: bool = True
     bias_correction: bool = True
     estimator: Estimator = "minmax"
     round: bool = False
@@ -93,6 +96,7 @@ class Recipe:
     labels: str | None = None
     preprocessing: Overrides = field(default_factory=Overrides)
     sample_rate_hz: int | None = None
+    end_at: tuple[str, ...] = ()
     input_shape: tuple[int, ...] | None = None
     import_modules: tuple[str, ...] = ()
     trust: bool = False

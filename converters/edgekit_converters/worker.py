@@ -26,6 +26,7 @@ from edgekit_converters.quantize.make import Ingredients, Made, Maker, Trained
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.sources import Source, check_import, fix_batch, load_source, write_float
 from edgekit_converters.sources.checking import random_feeds
+from edgekit_converters.sources.ending import ending_at
 from edgekit_converters.sources.libraries import tensorflow
 from edgekit_converters.stopwatch import Stopwatch
 
@@ -151,12 +152,14 @@ class _Work:
         with self._watch.step("start", "Starting TensorFlow"):
             tensorflow()
         with self._watch.step("load", f"Loading {Path(self._wishes.model).name}"):
-            return load_source(
+            source = load_source(
                 Path(self._wishes.model),
                 import_modules=[Path(each) for each in self._wishes.import_modules],
                 trust=self._wishes.trust,
                 input_shape=self._wishes.input_shape,
             )
+            ends = self._wishes.end_at
+            return ending_at(source, ends, self._folder) if ends else source
 
     def _check(self, source: Source) -> float:
         """Compare the source with its float .tflite; leave that, and random inputs, behind."""

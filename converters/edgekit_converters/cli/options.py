@@ -70,6 +70,13 @@ _OPTIONS = (
         help="Leave int8 biases as the converter rounds them.",
     ),
     click.option(
+        "--no-rewrite",
+        "rewrite",
+        flag_value=False,
+        default=None,
+        help="Leave operators that the target refuses as they are.",
+    ),
+    click.option(
         "--keep-float",
         multiple=True,
         metavar="NAME",
@@ -94,6 +101,13 @@ _OPTIONS = (
     ),
     click.option(
         "--input-shape", type=Numbers(*range(1, 7)), help="For a model that leaves it open."
+    ),
+    click.option(
+        "--end-at",
+        multiple=True,
+        metavar="NAME",
+        help="Make this layer (or tensor of a .tflite) an output in place of the model's own, "
+        "e.g. a detector's heads before their decoding; may be given several times.",
     ),
     click.option(
         "--import-module",

@@ -46,11 +46,24 @@ def show_artifacts(artifacts: Sequence[Document]) -> None:
     for each in artifacts:
         if each["scheme"] == "int8" and not each["fully_integer"]:
             tables.line(f"{each['target']}: not fully integer, see the warnings.")
+        for rewritten in each["rewritten"]:
+            tables.line(_rewritten(each["target"], rewritten))
         if each["compiled"]:
             tables.line(_compiled(each["target"], each["compiled"]))
     for scheme, names in {each["scheme"]: each["kept_float"] for each in artifacts}.items():
         if names:
             tables.line(f"{scheme}: in float stayed {', '.join(names)}.")
+
+
+def _rewritten(target: str, rewritten: Document) -> str:
+    """Say on one line what was written anew for a target, and what that changed."""
+    off = rewritten["difference"]
+    changed = f"outputs within {off:.1%} of their largest" if off else "bit for bit the same"
+    count = f" ({rewritten['ops']} x)" if rewritten["ops"] > 1 else ""
+    return (
+        f"{target}: {rewritten['name']}{count}; {changed} on {rewritten['samples']} random "
+        "inputs."
+    )
 
 
 def _compiled(target: str, compiled: Document) -> str:

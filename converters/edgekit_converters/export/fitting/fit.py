@@ -1,6 +1,6 @@
 """Which rewritings a model gets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,17 +75,10 @@ def fit(
     Raises:
         EdgekitError: A rewriting that is exact by construction is not.
     """
+    wanted = _useful(content, target)
     done = []
-    for rewriting in REWRITINGS:
-        graph = Graph(content)
-        found = list(rewriting.find(graph))
-        if not found:
-            continue
-        edit = Edit(graph)
-        edit.replace([(each.ops, each.make(edit)) for each in found])
-        candidate = edit.packed()
-        if _left(candidate, target) >= _left(content, target):
-            continue
+    for rewriting in wanted:
+        candidate, count = _written(content, rewriting)
         difference = _difference(content, candidate, probe, folder)
         if rewriting.exact and difference.relative > 0:
             msg = (
@@ -97,7 +90,7 @@ def fit(
         done.append(
             Rewritten(
                 name=rewriting.name,
-                ops=len(found),
+                ops=count,
                 difference=difference.relative,
                 samples=difference.samples,
             )
@@ -105,8 +98,35 @@ def fit(
     return content, tuple(done)
 
 
-def _left(content: bytes, target: Target) -> tuple[int, int]:
+def _useful(content: bytes, target: Target) -> list[Rewriting]:
+    """Return the rewritings that a target takes more of the model with.
+
+    One alone may change nothing, where another operator keeps the rest off the target. So
+    all are tried together, and then left out one by one.
+    """
+    chosen = [each for each in REWRITINGS if next(each.find(Graph(content)), None)]
+    left = _left(content, target, chosen)
+    for rewriting in reversed(chosen.copy()):
+        fewer = [each for each in chosen if each is not rewriting]
+        left_then = _left(content, target, fewer)
+        if left_then <= left:
+            chosen, left = fewer, left_then
+    return chosen
+
+
+def _written(content: bytes, rewriting: Rewriting) -> tuple[bytes, int]:
+    """Apply a rewriting; return the file, and how often it applied."""
+    graph = Graph(content)
+    found = list(rewriting.find(graph))
+    edit = Edit(graph)
+    edit.replace([(each.ops, each.make(edit)) for each in found])
+    return edit.packed(), len(found)
+
+
+def _left(content: bytes, target: Target, rewritings: Sequence[Rewriting]) -> tuple[int, int]:
     """Count the operators that a target leaves to the CPU, and all operators."""
+    for rewriting in rewritings:
+        content, _ = _written(content, rewriting)
     placements = place(Graph(content), target)
     taken = {"edgetpu", "gpu", "npu"}
     return sum(each.placement not in taken for each in placements), len(placements)

@@ -137,3 +137,13 @@ def test_a_target_that_takes_no_more_of_it_keeps_the_fused_operator(tmp_path: Pa
     before = int8_file(lambda layers, x: layers.Conv2D(16, 3, groups=4)(x), PICTURE, tmp_path)
     pi = load_target("raspberry-pi-4")
     assert fit(before, pi, tmp_path / "probe.npz", tmp_path) == (before, ())
+
+
+def test_operators_that_hold_each_other_back_are_all_written_anew(tmp_path: Path) -> None:
+    def both(layers: Any, x: Any) -> Any:
+        y = layers.Activation("hard_silu")(x)
+        return layers.UpSampling2D(2)(layers.Conv2D(8, 3, groups=2, padding="same")(y))
+
+    after, done = fitted(int8_file(both, PICTURE, tmp_path), tmp_path)
+    assert uncertain_or_cpu(after) == []
+    assert len(done) == 3
