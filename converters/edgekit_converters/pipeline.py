@@ -307,7 +307,7 @@ def _finish(
         TargetError: It does not run in the runtime of its target.
     """
     plan = draft.plan
-    trial = try_elsewhere(draft.path, Path(converted.probe_file))
+    trial = try_elsewhere(draft.path, Path(converted.probe_file), Path(converted.float_file))
     if trial and trial.problem and plan.target.runtime.package == "tflite-runtime":
         msg = f"{plan.target.name}: {trial.problem}"
         raise TargetError(msg)
