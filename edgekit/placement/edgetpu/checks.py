@@ -54,6 +54,15 @@ class OpInGraph:
         large = [t.shape for t in self.values if 2 * math.prod(t.shape) >= self.largest]
         return any(len(shape) < 3 or 1 in shape[-3:-1] for shape in large)
 
+    @cached_property
+    def is_alone(self) -> bool:
+        """Whether no other tensor has to be kept until after it."""
+        own = {*self.op.inputs, *self.op.outputs}
+        ops = self.graph.subgraphs[self.op.subgraph].ops
+        made = {i for op in ops[: self.op.index] for i in op.outputs}
+        used = {i for op in ops[self.op.index + 1 :] for i in op.inputs}
+        return not (made | {*self.graph.subgraphs[self.op.subgraph].inputs}) & used - own
+
     def input(self, number: int) -> TensorView | None:
         """An input, or None if there is none of that number."""
         return self.inputs[number] if number < len(self.inputs) else None

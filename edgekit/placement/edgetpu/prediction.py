@@ -111,9 +111,11 @@ def _by_rule(rule: Rule, view: OpInGraph) -> Verdict | None:
             return "uncertain", verdict[1]
         if verdict:
             return verdict
-    limit = rule.limit(rows=view.is_rows)
     counts = rule.sized == "all" or (rule.sized == "rows" and view.is_rows)
-    if not counts or view.largest <= limit:
+    if not counts or view.largest <= rule.limit(rows=view.is_rows):
+        return None
+    limit = rule.limit(rows=view.is_rows, alone=view.is_alone)
+    if view.largest <= limit:
         return None
     most = "" if limit == SAFE else f"; up to {limit:,} were seen mapped"
     return "uncertain", f"{view.largest:,} elements, a size that may be refused{most}"

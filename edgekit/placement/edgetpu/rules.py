@@ -18,10 +18,12 @@ class Seen:
     Attributes:
         rows: Most elements of a tensor without height, e.g. of shape (1, 1917, 91).
         pictures: Most elements of a tensor with height and width.
+        alone: The same where no other tensor has to be kept meanwhile.
     """
 
     rows: int = 0
     pictures: int = 0
+    alone: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +49,13 @@ class Rule:
     seen: dict[str, Seen] = field(default_factory=dict)
     learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def limit(self, *, rows: bool) -> int:
+    def limit(self, *, rows: bool, alone: bool = False) -> int:
         """Most elements of a tensor that are known to be taken."""
-        found = (each.rows if rows else each.pictures for each in self.seen.values())
-        return max(SAFE, *found) if self.seen else SAFE
+        found = [SAFE]
+        for each in self.seen.values():
+            pictures = max(each.pictures, each.alone if alone else 0)
+            found.append(each.rows if rows else pictures)
+        return max(found)
 
     def without(self, sources: Collection[str]) -> "Rule":
         """The rule as it were if some sources had never been read."""

@@ -1,14 +1,16 @@
 """Running the compiler, with a program in its place that writes what the real one does."""
 
 import os
-import stat
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import edgetpu_stand_in
 import pytest
+from edgetpu_stand_in import HEAD, SUCCESS
 
 from edgekit.errors import CrashError, InputError, TargetError, UsageError
 from edgekit.flatbuffer import Graph
@@ -26,46 +28,13 @@ from edgekit.placement.edgetpu.report import compile_for, report
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
 
-HEAD = "Edge TPU Compiler version 16.0.384591198"
-SUCCESS = f"""\
-{HEAD}
-Model compiled successfully in 9 ms.
-On-chip memory used for caching model parameters: 2.00KiB
-Off-chip memory used for streaming uncached model parameters: 0.00B
-
-Operator                       Count      Status
-
-RELU                           1          Mapped to Edge TPU
-TANH                           1          {statuses.UNSPECIFIED}
-"""
 Make = Callable[..., Path]
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Make:
     """Return the function that writes a program that behaves like the compiler."""
-
-    def make(
-        said: str = "", *, code: int = 0, writes: Path | None = None, first: str = ""
-    ) -> Path:
-        path = tmp_path / PROGRAM
-        copy = f"made.write_bytes(pathlib.Path({str(writes)!r}).read_bytes())" if writes else ""
-        path.write_text(
-            f"#!{sys.executable}\n"
-            "import os, pathlib, subprocess, sys, time\n"
-            "folder, model = pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])\n"
-            "assert sys.argv[1:3] == ['-s', '-o'] and model.exists()\n"
-            f"{first}\n"
-            f"print({said!r})\n"
-            "made = folder / f'{model.stem}_edgetpu.tflite'\n"
-            f"{copy}\n"
-            f"made.with_suffix('.log').write_text({said!r})\n"
-            f"sys.exit({code})\n"
-        )
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
-
-    return make
+    return partial(edgetpu_stand_in.stand_in, tmp_path / PROGRAM)
 
 
 @pytest.fixture

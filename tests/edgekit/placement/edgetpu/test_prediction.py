@@ -14,6 +14,7 @@ from edgekit.placement.edgetpu.compiler import was_mapped
 from edgekit.placement.edgetpu.rules import SAFE, rules, rules_without
 from edgekit.targets import load_target
 
+PICTURE = {"shape": (1, 160, 160, 32)}
 WEIGHTS = {"shape": (4, 3, 3, 4), "values": np.zeros((4, 3, 3, 4), np.int8)}
 
 
@@ -53,10 +54,10 @@ def test_every_rule_says_how_it_is_known() -> None:
         ),
         pytest.param("LOGISTIC", {"shape": (1, 174_447)}, ("edgetpu", ""), id="rows as seen"),
         pytest.param(
-            "LOGISTIC", {"shape": (1, 112, 112, 32)}, ("edgetpu", ""), id="a picture as seen"
+            "LOGISTIC", {"shape": (1, 256, 256, 32)}, ("edgetpu", ""), id="a picture as seen"
         ),
         pytest.param(
-            "LOGISTIC", {"shape": (1, 128, 112, 32)}, ("uncertain", ""), id="large picture"
+            "LOGISTIC", {"shape": (1, 256, 256, 33)}, ("uncertain", ""), id="large picture"
         ),
         pytest.param("RELU", {"shape": (1, 640, 640, 64)}, ("edgetpu", ""), id="any picture"),
         pytest.param("RELU", {"shape": (1, 65_537)}, ("uncertain", ""), id="very long rows"),
@@ -76,6 +77,20 @@ def test_one_operator_of_one_tensor(
     where, why = judge(made, made.ops[0])
     assert where == expected[0]
     assert expected[1] in why
+
+
+def test_a_large_picture_is_uncertain_where_another_has_to_be_kept(
+    graph: Any, op: Any, tensor: Any
+) -> None:
+    made = graph(
+        [
+            op(op="RELU", inputs="x", outputs="kept"),
+            op(op="LOGISTIC", inputs="x", outputs="a"),
+            op(op="ADD", inputs="a kept", outputs="y"),
+        ],
+        **{name: tensor(**PICTURE) for name in ("x", "kept", "a", "y")},
+    )
+    assert [judge(made, each)[0] for each in made.ops] == ["edgetpu", "uncertain", "edgetpu"]
 
 
 @pytest.mark.parametrize(
