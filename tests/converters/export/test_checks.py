@@ -1,0 +1,121 @@
+"""What does not fit is said with every reason for every target at once."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.errors import TargetError
+from edgekit.flatbuffer import Graph, Table, pack
+from edgekit.flatbuffer.schema import enum_values
+from edgekit.targets import load_target
+from edgekit_converters.export.checks import misfits, problems, refuse
+from edgekit_converters.export.plan import plans
+from edgekit_converters.recipe import Recipe
+
+
+def _graph(*ops: tuple[str, int], constant_bytes: int = 0, dtype: str = "float32") -> Graph:
+    """A chain of operators of one input and one output, and a constant beside them."""
+    kind = enum_values("TensorType")
+    tensors = [
+        Table(
+            "Tensor", name=f"t{i}", shape=np.array([1, 4], np.int32), type=kind[dtype.upper()]
+        )
+        for i in range(len(ops) + 1)
+    ]
+    shape = np.array([constant_bytes], np.int32)
+    tensors.append(Table("Tensor", name="w", shape=shape, type=kind["INT8"], buffer=1))
+    known = enum_values("BuiltinOperator")
+    main = Table(
+        "SubGraph",
+        tensors=tensors,
+        inputs=np.array([0], np.int32),
+        outputs=np.array([len(ops)], np.int32),
+        operators=[
+            Table(
+                "Operator",
+                opcode_index=i,
+                inputs=np.array([i], np.int32),
+                outputs=np.array([i + 1], np.int32),
+            )
+            for i in range(len(ops))
+        ],
+    )
+    codes = [
+        Table(
+            "OperatorCode",
+            builtin_code=known[name],
+            deprecated_builtin_code=min(known[name], 127),
+            version=version,
+        )
+        for name, version in ops
+    ]
+    buffers = [Table("Buffer"), Table("Buffer", data=np.zeros(constant_bytes, np.uint8))]
+    return Graph(
+        pack(Table("Model", version=3, operator_codes=codes, subgraphs=[main], buffers=buffers))
+    )
+
+
+def test_a_model_that_fits_has_no_reasons() -> None:
+    target = load_target("raspberry-pi-4")
+    assert misfits(_graph(("RELU", 1)), target, integer_only=False) == []
+    refuse({"raspberry-pi-4": []})
+
+
+def test_every_reason_is_found() -> None:
+    target = load_target("raspberry-pi-zero-2w")
+    assert target.memory_mb is not None
+    graph = _graph(
+        ("RELU", 99), ("CONV_2D", 99), constant_bytes=int((target.memory_mb + 1) * 2**20)
+    )
+    found = misfits(graph, target, integer_only=True)
+    assert [each.partition(" ")[0] for each in found] == [
+        "RELU",
+        "CONV_2D",
+        "The",
+        "--integer-only,",
+    ]
+    assert "The weights take 193.0 MiB; it has 192 MiB" in found[2]
+
+
+def test_the_reasons_of_all_targets_stand_in_one_message() -> None:
+    with pytest.raises(TargetError) as caught:
+        refuse({"a": ["one.", "two."], "b": [], "c": ["three."]})
+    assert str(caught.value).splitlines() == [
+        "The model does not fit a, c:",
+        "  a: one.",
+        "  a: two.",
+        "  c: three.",
+    ]
+    assert caught.value.exit_code == 4
+
+
+def test_wishes_that_no_target_can_meet_are_told_together() -> None:
+    recipe = Recipe(
+        model="m.keras",
+        calibrate="x",
+        targets=("coral-usb", "ethos-u55-128", "web"),
+        scheme="float16",
+        io="int8",
+        keep_float=("head",),
+    )
+    with pytest.raises(TargetError) as caught:
+        plans(recipe)
+    said = str(caught.value)
+    assert said.count("coral-usb: ") == said.count("ethos-u55-128: ") == 2
+    assert (
+        "web: its runtime takes inputs and outputs of float32 or uint8; asked for int8" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("android-gpu", "Not certain to run on the GPU: CUMSUM", id="gpu"),
+        pytest.param("host", "", id="cpu"),
+    ],
+)
+def test_what_the_gpu_leaves_is_a_warning(name: str, words: str) -> None:
+    found: Any = problems(_graph(("CUMSUM", 1), ("CUMSUM", 1)), "float16", load_target(name))
+    assert words in " ".join(found)
+    assert bool(found) == bool(words)
