@@ -1,11 +1,18 @@
-"""What each step after the conversion recovers of an int8 ImageNet classifier.
+"""What the steps after the conversion recover of an int8 ImageNet classifier.
 
-MobileNetV1 0.25 (224 x 224), quantized with 200 photographs of flowers; agreement is the
-share of the other photographs where the int8 file and the float model choose the same class
-(of a tie the first). One column for each choice of the 200. Ranges and rounding of the plain
-row are those of the second engine; every other row changes that file.
+MobileNetV1 0.25 (224 x 224), quantized with photographs of flowers; agreement is the share
+of photographs that no row has seen where the emitted file and the float model choose the
+same class (of a tie the first), divergence that of their class probabilities in nats. The
+plain rows are TFLiteConverter's own files; the other rows are what `edgekit convert` makes
+of those, with its defaults and with `--round`. Seconds are those of the chain behind the
+converter: wall time, time of all cores together, and wall time relative to that of the
+conversion just before.
 
-    EDGEKIT_DATA=... python benchmarks/post_training.py [--splits 3] [--rows NAME...] [--json F]
+    EDGEKIT_DATA=... python benchmarks/post_training.py [--splits 3] [--samples 200 ...]
+        [--rows NAME ...] [--json FILE]
+
+With several numbers of samples, the smaller choices are parts of the largest one, and all are
+judged by the same photographs.
 """
 
 import argparse
@@ -13,7 +20,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +31,10 @@ from numpy.typing import NDArray
 from edgekit.data import open_dataset
 from edgekit.manifest import Preprocessing
 from edgekit.runtime import load
-from edgekit_converters.quantize.chain.biases import correct
-from edgekit_converters.quantize.chain.estimators import ESTIMATORS, estimate, histograms
-from edgekit_converters.quantize.chain.logits import narrow_logits
-from edgekit_converters.quantize.chain.pair import Pair
-from edgekit_converters.quantize.chain.ranges import set_ranges
-from edgekit_converters.quantize.chain.rounding import round_weights
-from edgekit_converters.quantize.second_engine import quantize_tflite
+from edgekit_converters.quantize.chain.improve import Wishes, improve
+from edgekit_converters.quantize.chain.judge import divergence
+from edgekit_converters.quantize.engine import convert_keras
+from edgekit_converters.sources import Source, fix_batch, load_source, write_float
 
 MODEL = (
     "models/keras/st_modelzoo/image_classification/pretrained_models/mobilenetv1/"
@@ -38,55 +43,56 @@ MODEL = (
 )
 PICTURES = "classification/flowers"
 SHAPE = (224, 224, 3)
-CALIBRATION = 200
-WANTED = {"bias correction": 0.90, "rounding": 0.93}
+SAMPLES = 200
+NUMBERS = ("agreement", "divergence", "seconds", "core_seconds", "conversion_seconds")
 
 Array = NDArray[Any]
-Inputs = dict[int, Array]
-Row = Callable[[Pair, Inputs, Inputs], object]
 
 
-def _nothing(*_: object) -> None:
-    """Leave the pair as it is."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A way to make the integer model.
+
+    Attributes:
+        wishes: Of the chain behind the converter; None without one.
+        per_tensor: Whether a weight tensor has one scale.
+        wanted: Agreement to reach with `SAMPLES` samples, or None.
+    """
+
+    wishes: Wishes | None
+    per_tensor: bool = False
+    wanted: float | None = None
 
 
-def _narrowed(then: Row) -> Row:
-    def apply(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> None:
-        narrow_logits(pair)
-        then(pair, inputs, float_inputs)
-
-    return apply
-
-
-def _estimated(name: str) -> Row:
-    def apply(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> None:
-        set_ranges(pair, estimate(name, histograms(pair, float_inputs)))
-        correct(pair, inputs, float_inputs)
-
-    return apply
-
-
-ROWS: dict[str, Row] = {
-    "plain": _nothing,
-    "bias correction": correct,
-    "rounding": round_weights,
-    "logits, bias correction": _narrowed(correct),
-    "logits, rounding": _narrowed(round_weights),
-    **{f"{name}, bias correction": _estimated(name) for name in ESTIMATORS if name != "minmax"},
+ROWS = {
+    "plain TFLiteConverter": Row(None),
+    "default": Row(Wishes(), wanted=0.90),
+    "--round": Row(Wishes(rounding=True), wanted=0.93),
+    "--estimator auto": Row(Wishes(estimator="auto")),
+    "plain TFLiteConverter, per tensor": Row(None, per_tensor=True),
+    "default, per tensor": Row(Wishes(per_tensor=True), per_tensor=True),
+    "--round, per tensor": Row(
+        Wishes(rounding=True, per_tensor=True), per_tensor=True, wanted=0.84
+    ),
 }
+DEFAULT = [name for name in ROWS if name != "--estimator auto"]
 
 
-def float_file(data: Path, folder: Path) -> Path:
-    """Write the classifier as a float .tflite."""
-    from edgekit_converters.sources import fix_batch, load_source, write_float
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """A choice of photographs.
 
-    path = folder / "float.tflite"
-    write_float(fix_batch(load_source(data / MODEL)), path)
-    return path
+    Attributes:
+        taught: Numbers of those that calibrate, by how many they are.
+        unseen: Numbers of those that judge.
+    """
+
+    taught: dict[int, Array]
+    unseen: Array
 
 
-def pictures(folder: Path, splits: int) -> tuple[Array, list[NDArray[np.bool_]]]:
-    """Return all photographs, and which of them calibrate in each split."""
+def pictures(folder: Path, splits: int, counts: Sequence[int]) -> tuple[Array, list[Split]]:
+    """Return all photographs, and how they are split."""
     data = open_dataset(
         folder,
         shapes={"image": SHAPE},
@@ -96,62 +102,126 @@ def pictures(folder: Path, splits: int) -> tuple[Array, list[NDArray[np.bool_]]]
     names = [data.name_of(index) for index in range(len(data))]
     chosen = []
     for seed in range(splits):
-        subset = data.subset(CALIBRATION, seed)
+        subset = data.subset(max(counts), seed)
         taken = {subset.name_of(index) for index in range(len(subset))}
-        chosen.append(np.array([name in taken for name in names]))
-    return np.stack([sample.inputs["image"][None] for sample in data]), chosen
+        inside = np.array([name in taken for name in names])
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(inside))
+        parts = {count: np.sort(order[:count]) for count in counts}
+        chosen.append(Split(parts, np.flatnonzero(~inside)))
+    return np.stack([sample.inputs["image"] for sample in data]), chosen
 
 
-def classes(path: Path, samples: Array) -> Array:
-    """Return the class that a model chooses for each sample."""
+def probabilities(path: Path, samples: Array) -> Array:
+    """Return what a model gives for each sample."""
     model: Any = load(path, probe=False)
-    return np.array([model(sample).argmax() for sample in samples])
+    return np.stack([model(sample[np.newaxis]).ravel() for sample in samples])
 
 
-def measure(source: Path, integer: Path, row: Row, samples: Array) -> tuple[bytes, float]:
-    """Apply one row to the plain file; return the file that it made, and its seconds."""
-    pair = Pair(source.read_bytes(), integer.read_bytes())
-    inputs = {pair.graph.main.inputs[0]: samples}
-    float_inputs = {pair.float_graph.main.inputs[0]: samples}
-    start = time.perf_counter()
-    row(pair, inputs, float_inputs)
-    return pair.pack(), time.perf_counter() - start
+class Bench:
+    """Makes the files and judges them.
+
+    Args:
+        source: The classifier.
+        samples: All photographs.
+        folder: Working folder.
+    """
+
+    def __init__(self, source: Source, samples: Array, folder: Path) -> None:
+        self._source, self._samples, self._folder = source, samples, folder
+        self._float, self._made = folder / "float.tflite", folder / "made.tflite"
+        write_float(source, self._float)
+        self._wanted = probabilities(self._float, samples)
+
+    def measured(self, split: Split, count: int, names: Sequence[str]) -> Iterator[Any]:
+        """Yield the numbers of each row."""
+        plain: dict[bool, tuple[bytes, float]] = {}
+        for name in names:
+            row = ROWS[name]
+            if row.per_tensor not in plain:
+                plain[row.per_tensor] = self._converted(split, count, row)
+            content, converting = plain[row.per_tensor]
+            start, cores = time.perf_counter(), time.process_time()
+            steps: tuple[str, ...] = ()
+            if row.wishes is not None:
+                named = [{"image": sample} for sample in self._samples[split.taught[count]]]
+                original = self._float.read_bytes()
+                made = improve(original, content, named, self._folder, row.wishes)
+                content, steps = made.model, tuple(s.name for s in made.steps if s.kept)
+            seconds, cores = time.perf_counter() - start, time.process_time() - cores
+            agreement, away = self._judged(content, split.unseen)
+            yield {
+                "row": name,
+                "samples": count,
+                "agreement": agreement,
+                "divergence": away,
+                "seconds": seconds,
+                "core_seconds": cores,
+                "conversion_seconds": converting,
+                "kept": steps,
+            }
+
+    def _converted(self, split: Split, count: int, row: Row) -> tuple[bytes, float]:
+        """Convert with TFLiteConverter; return the file and its seconds."""
+        taught, start = self._samples[split.taught[count]], time.perf_counter()
+        name = self._source.model.inputs[0].name.partition(":")[0]
+        content = convert_keras(
+            self._source.model,
+            "int8",
+            lambda: ({name: sample[np.newaxis]} for sample in taught),
+            per_tensor=row.per_tensor,
+        )
+        return content, time.perf_counter() - start
+
+    def _judged(self, content: bytes, unseen: Array) -> tuple[float, float]:
+        """Return agreement and divergence on photographs that taught nothing."""
+        self._made.write_bytes(content)
+        found, wanted = probabilities(self._made, self._samples[unseen]), self._wanted[unseen]
+        same = found.argmax(axis=1) == wanted.argmax(axis=1)
+        away = [divergence(p, q) for p, q in zip(wanted, found, strict=True)]
+        return float(same.mean()), float(np.mean(away))
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """Return a Markdown table."""
+    lines = [
+        "| row | samples | agreement, each | mean | divergence | s | core s | x conversion |"
+    ]
+    lines.append("|---|---:|---|---:|---:|---:|---:|---:|")
+    for name, count in dict.fromkeys((each["row"], each["samples"]) for each in found):
+        rows = [each for each in found if (each["row"], each["samples"]) == (name, count)]
+        each = "  ".join(f"{row['agreement']:.3f}" for row in rows)
+        mean, away, seconds, cores, conversion = (
+            float(np.mean([row[key] for row in rows])) for key in NUMBERS
+        )
+        wanted = ROWS[name].wanted if count == SAMPLES else None
+        goal = f" (wanted {wanted:.2f})" if wanted else ""
+        lines.append(
+            f"| {name} | {count} | {each} | {mean:.3f}{goal} | {away:.4f} | {seconds:.1f} "
+            f"| {cores:.1f} | {seconds / conversion:.2f} |"
+        )
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--float-file", type=Path, help="made already, by `edgekit convert`")
+    parser.add_argument("--samples", type=int, nargs="+", default=[SAMPLES])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=DEFAULT)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     data = Path(os.environ["EDGEKIT_DATA"])
-    samples, splits = pictures(data / PICTURES, args.splits)
-    found: dict[str, dict[str, list[float]]] = {
-        name: {"agreement": [], "seconds": []} for name in args.rows
-    }
+    samples, splits = pictures(data / PICTURES, args.splits, args.samples)
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        source = args.float_file or float_file(data, folder)
-        wanted = classes(source, samples)
-        for chosen in splits:
-            plain, made = folder / "plain.tflite", folder / "made.tflite"
-            seen = [{"image": sample} for sample in samples[chosen]]
-            quantize_tflite(source, plain, scheme="int8", samples=seen)
-            for name in args.rows:
-                content, seconds = measure(source, plain, ROWS[name], samples[chosen])
-                made.write_bytes(content)
-                same = classes(made, samples[~chosen]) == wanted[~chosen]
-                found[name]["agreement"].append(float(same.mean()))
-                found[name]["seconds"].append(seconds)
-    for name, row in found.items():
-        each = "  ".join(f"{value:.3f}" for value in row["agreement"])
-        goal = f"  (wanted {WANTED[name]:.2f})" if name in WANTED else ""
-        mean, seconds = (float(np.mean(row[key])) for key in ("agreement", "seconds"))
-        print(f"{name:26} {each}  mean {mean:.3f}  {seconds:5.1f} s{goal}")
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=2))
+        source = fix_batch(load_source(data / MODEL))
+        bench = Bench(source, samples, Path(scratch))
+        for split in splits:
+            for count in args.samples:
+                found.extend(bench.measured(split, count, args.rows))
+                if args.json:
+                    args.json.write_text(json.dumps(found, indent=2))
+    print(table(found))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from edgekit_converters.quantize.chain.estimators import (
     unusual_samples,
 )
 from edgekit_converters.quantize.chain.judge import Inputs, Judge, Nearness
+from edgekit_converters.quantize.chain.logits import refine_scores
 from edgekit_converters.quantize.chain.pair import Array, Pair
 from edgekit_converters.quantize.chain.ranges import set_ranges
 from edgekit_converters.quantize.chain.rounding import round_weights
@@ -205,6 +206,8 @@ class _Chain:
             ways = _EVENED_PER_TENSOR if self._wishes.per_tensor else _EVENED
             for name, method, strength in ways:
                 yield name, partial(self._evened, method, strength)
+        if self._wishes.any:
+            yield "range of scores", self._scored
 
     def _on_pair(
         self, change: Change, best: Candidate, samples: Sequence[Inputs] | None = None
@@ -260,6 +263,13 @@ class _Chain:
             per_tensor=self._wishes.per_tensor,
         )
         return self._finished(Candidate(made.model, integer.read_bytes()))
+
+    def _scored(self, best: Candidate) -> Candidate | None:
+        """Choose the range of what a final SOFTMAX reads."""
+        pair = Pair(best.float_model, best.integer_model, rounded=True)
+        if not refine_scores(pair, stacked(pair.float_graph, self._teaching)):
+            return None
+        return Candidate(best.float_model, pair.pack())
 
 
 def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:

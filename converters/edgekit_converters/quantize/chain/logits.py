@@ -1,53 +1,103 @@
-"""A narrower range for the scores that a final SOFTMAX reads.
+"""The range of the scores that a final SOFTMAX reads, chosen by the probabilities it gives.
 
 A classifier's scores spread far below 0, where they no longer matter to the class that
 wins, and int8 spends most of its steps there: two classes that are close often get the same
-score, and the lower number wins. With a range that begins at 0 and ends a little below the
-largest score, the steps are finer where the winners are.
-
-The price is in the probabilities: what lies below 0 counts as 0, so unlikely classes get
-more, and likely ones less, than in float. So this is an option, for models whose best class
-is all that is asked for.
+score, and the lower number wins. So the float model's scores of the calibration samples are
+rounded to the steps of many ranges, and the range whose probabilities diverge least from the
+float ones is taken. What lies below it counts as its lower end, which the divergence sees,
+too: the unlikely classes are not given up for the winner.
 """
 
-from edgekit_converters.quantize.chain.pair import Pair
-from edgekit_converters.quantize.chain.ranges import changeable, set_ranges
+import numpy as np
 
-SHARE = 0.9  # of the largest score; what is beyond has won already
+from edgekit.flatbuffer.graph import Graph
+from edgekit_converters.quantize.chain.biases import Inputs, limited
+from edgekit_converters.quantize.chain.pair import Array, Floats, Pair
+from edgekit_converters.quantize.chain.ranges import Range, changeable, set_ranges, step_of
+from edgekit_converters.quantize.chain.walk import Walk, samples_within
+
 _PASSING = frozenset({"DEQUANTIZE", "RESHAPE", "SQUEEZE", "QUANTIZE"})
+_SHARES = [
+    each / 10 for each in range(10, 0, -1)
+]  # of what is seen on either side, that are tried
+_MOST_VALUES = 2**22  # scores that the ranges are tried on
 
 
-def narrow_logits(pair: Pair, share: float = SHARE) -> tuple[str, ...]:
-    """Narrow the range of what each final SOFTMAX reads to [0, share of the largest].
+def refine_scores(pair: Pair, float_inputs: Inputs) -> tuple[str, ...]:
+    """Choose the range of what each final SOFTMAX reads.
 
-    Correct the biases or round afterwards.
+    Biases keep their real values, and weights stay: it can be done last.
 
     Args:
         pair: The models; the integer one is changed.
-        share: How much of the range above 0 is kept.
+        float_inputs: Samples as the float model takes them.
 
     Returns:
-        Names of the tensors that were narrowed: none where no SOFTMAX is final, where its
-        input's range cannot change, or where the range lies on one side of 0.
+        Names of the tensors whose range is another: none where no SOFTMAX is final, or
+        where its input's range cannot change.
+
+    Raises:
+        SourceError: An operator does not run.
     """
-    can, tensors = changeable(pair), pair.graph.main.tensors
-    found = {}
-    for index in final_scores(pair):
-        scale, zero = tensors[index].scale[0], tensors[index].zero_point[0]
-        low, high = (-128 - zero) * scale, (127 - zero) * scale
-        if index in can and low < 0 < high:
-            found[index] = (0.0, share * high)
-    set_ranges(pair, found)
-    return tuple(tensors[index].name for index in found)
+    can, mine, theirs = (
+        changeable(pair),
+        final_scores(pair.graph),
+        final_scores(pair.float_graph),
+    )
+    wanted = dict(zip(mine, theirs, strict=True)) if len(mine) == len(theirs) else {}
+    wanted = {index: float_index for index, float_index in wanted.items() if index in can}
+    if not wanted:
+        return ()
+    seen = _values(pair.float_graph, float_inputs, set(wanted.values()))
+    ranges = {index: best_range(seen[float_index]) for index, float_index in wanted.items()}
+    set_ranges(pair, ranges)
+    return tuple(pair.graph.main.tensors[index].name for index in ranges)
 
 
-def final_scores(pair: Pair) -> tuple[int, ...]:
+def best_range(scores: Array) -> Range:
+    """Return the range whose steps keep the probabilities of a softmax nearest.
+
+    Args:
+        scores: Any shape, classes last.
+    """
+    rows = np.asarray(scores, np.float32).reshape(-1, scores.shape[-1])
+    rows = rows[:: -(-rows.size // _MOST_VALUES)]
+    low, high = min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
+    tried = [(low * down, high * up) for down in _SHARES for up in _SHARES]
+    return min(tried, key=lambda ends: _loss(rows, ends)) if high > low else (low, high)
+
+
+def final_scores(graph: Graph) -> tuple[int, ...]:
     """Return what each SOFTMAX reads whose result leaves the model unchanged otherwise."""
-    leaving = set(pair.graph.main.outputs)
+    leaving = set(graph.main.outputs)
     found = []
-    for op in reversed(pair.graph.ops):
+    for op in reversed(graph.ops):
         if op.op in _PASSING and op.outputs[0] in leaving:
             leaving.add(op.inputs[0])
         elif op.op == "SOFTMAX" and op.outputs[0] in leaving:
             found.append(op.inputs[0])
     return tuple(found)
+
+
+def _loss(rows: Array, ends: Range) -> float:
+    """Mean divergence of the probabilities of rounded scores from those of the scores."""
+    scale, zero = step_of(*ends)
+    steps = np.clip(np.rint(rows / scale) + zero, -128, 127)
+    wanted, found = _logs(rows), _logs((steps - zero) * scale)
+    return float((np.exp(wanted) * (wanted - found)).sum(axis=1).mean())
+
+
+def _logs(rows: Array) -> Floats:
+    """Return the logarithms of the softmax of each row."""
+    moved = rows - rows.max(axis=1, keepdims=True)
+    found: Floats = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    return found
+
+
+def _values(graph: Graph, inputs: Inputs, tensors: set[int]) -> dict[int, Array]:
+    """Return what tensors hold that some operator reads."""
+    walk = Walk(graph, limited(inputs, samples_within(graph)))
+    found: dict[int, Array] = {}
+    for op in walk.steps():
+        found |= {index: walk.values[index] for index in tensors & set(op.inputs)}
+    return found

@@ -48,15 +48,20 @@ class Pair:
     Args:
         float_model: The float .tflite.
         integer_model: The integer one, from the same source.
+        rounded: Whether its weights may be rounded anyhow; else a layer whose weights are
+            not the nearest ones is taken for another.
 
     Attributes:
         layers: Those that occur in both, in the order of the integer file.
         left_alone: Name of every other layer with weights, with the reason.
     """
 
-    def __init__(self, float_model: bytes, integer_model: bytes) -> None:
+    def __init__(
+        self, float_model: bytes, integer_model: bytes, *, rounded: bool = False
+    ) -> None:
         self.float_graph = Graph(float_model)
         self.graph = Graph(integer_model)
+        self._rounded = rounded
         self.layers: list[Layer] = []
         self.left_alone: dict[str, str] = {}
         self._match()
@@ -150,7 +155,7 @@ class Pair:
         if self.weights(layer).shape != layer.weights.shape:
             return "its weights have another shape in the integer file"
         steps = (self.real_weights(layer) - layer.weights) / along(self.scales(layer), layer)
-        if np.abs(steps).max(initial=0.0) > _HALF_STEP:
+        if not self._rounded and np.abs(steps).max(initial=0.0) > _HALF_STEP:
             return "its weights are others in the integer file"
         return None
 

@@ -11,20 +11,32 @@ rounds weight after weight and lets the rest make up for it (as in Frantar et al
 2022), and coordinate descent, which moves one weight at a time to its best step, from both
 nearest and the sweep. For each output channel the best of all is kept; nearest is among
 them. Steps of weights stay as they are.
+
+Earlier layers have left errors in x. With the values y that the float model feeds the same
+layer, weights w that read x in place of y come nearest to its outputs as
+
+    w + (H + r)^-1 (C - H) w,    C = covariance of x and y
+
+What is rounded lies a part of the way there. Both that part and r, which is large, keep the
+weights from following what only these samples show.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from edgekit.progress import track
-from edgekit_converters.quantize.chain.biases import Inputs, applied, float_means, limited
+from edgekit_converters.quantize.chain.biases import Inputs, applied, limited
 from edgekit_converters.quantize.chain.pair import Array, Floats, Layer, Pair, along
-from edgekit_converters.quantize.chain.taps import covariance, mean_taps
-from edgekit_converters.quantize.chain.walk import Walk, samples_within
+from edgekit_converters.quantize.chain.taps import covariance, groups_of, mean_taps, seen
+from edgekit_converters.quantize.chain.walk import BUDGET_BYTES, Walk, samples_within
 
 LIMIT = 127  # of integer weights, which are symmetric
 MOST_TAPS = 2304  # of one output; beyond, time and memory grow past what rounding is worth
 _DAMPING = 0.01  # share of the mean variance that is added to each tap's own
 _PASSES = 8
+_RIDGE = 1.0  # r, as a share of the mean variance
+_PART = 0.5  # of the way to the weights that make up for earlier errors
 
 
 def round_weights(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> dict[str, str]:
@@ -42,23 +54,37 @@ def round_weights(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> dict[str,
     Raises:
         SourceError: An operator does not run.
     """
-    wanted = float_means(pair, float_inputs)
-    layers = {layer.op.index: layer for layer in pair.layers}
     left = {}
-    walk = Walk(pair.graph, limited(inputs, samples_within(pair.graph)))
-    for op in track(walk.steps(), "Rounding weights", len(pair.graph.ops), "operator"):
-        layer = layers.get(op.index)
-        if layer is None:
-            continue
-        values = walk.values[op.inputs[0]]
-        taps = mean_taps(pair.graph, op, values)
+    for layer, values, wanted in _layers(pair, inputs, float_inputs):
         count = layer.weights.size // len(layer.bias)
         if count <= MOST_TAPS:
-            pair.set_weights(layer, _rounded(pair, layer, values))
+            pair.set_weights(layer, _rounded(pair, layer, values, wanted))
         else:
             left[layer.name] = f"an output has {count:,} weights, more than {MOST_TAPS:,}"
-        pair.set_bias(layer, wanted[op.index] - applied(pair.real_weights(layer), taps, layer))
+        taps = mean_taps(pair.float_graph, layer.float_op, wanted)
+        mean = applied(layer.weights, taps, layer) + layer.bias
+        taps = mean_taps(pair.graph, layer.op, values)
+        pair.set_bias(layer, mean - applied(pair.real_weights(layer), taps, layer))
     return left
+
+
+def _layers(
+    pair: Pair, inputs: Inputs, float_inputs: Inputs
+) -> Iterator[tuple[Layer, Array, Array]]:
+    """Walk both models side by side: each layer, what it reads, what the float one reads."""
+    budget = BUDGET_BYTES // 2  # for each model
+    count = min(samples_within(graph, budget) for graph in (pair.graph, pair.float_graph))
+    layers = {layer.op.index: layer for layer in pair.layers}
+    walk = Walk(pair.graph, limited(inputs, count))
+    float_walk = Walk(pair.float_graph, limited(float_inputs, count))
+    float_steps = float_walk.steps()
+    for op in track(walk.steps(), "Rounding weights", len(pair.graph.ops), "operator"):
+        layer = layers.get(op.index)
+        if layer is not None:
+            while next(float_steps).index != layer.float_op.index:
+                pass
+            wanted = float_walk.values[layer.float_op.inputs[0]]
+            yield layer, walk.values[op.inputs[0]], wanted
 
 
 def best_rounding(weights: Floats, moments: Floats) -> Array:
@@ -96,20 +122,45 @@ def cost(errors: Floats, moments: Floats) -> Floats:
     return found
 
 
-def _rounded(pair: Pair, layer: Layer, values: Array) -> Array:
+def _rounded(pair: Pair, layer: Layer, values: Array, wanted: Array) -> Array:
     """Return the best integer weights of a layer for what it sees."""
-    moments = covariance(pair.graph, layer.op, values)
+    groups, mine = groups_of(pair.graph, layer.op), seen(pair.graph, layer.op, values)
+    moments = covariance(mine, mine, groups)
     steps = layer.weights / along(pair.scales(layer), layer)
     rows = np.moveaxis(steps, layer.axis, 0)
-    best = best_rounding(rows.reshape(len(moments), -1, moments.shape[-1]), moments)
+    weights = rows.reshape(groups, -1, moments.shape[-1])
+    theirs = seen(pair.float_graph, layer.float_op, wanted)
+    if theirs.shape == mine.shape:
+        scale = pair.graph.main.tensors[layer.op.inputs[0]].scale[0]
+        weights = made_up(weights, moments, covariance(mine, theirs, groups) / scale)
+    best = best_rounding(weights, moments)
     return np.moveaxis(best.reshape(rows.shape), 0, layer.axis)
+
+
+def made_up(weights: Floats, moments: Floats, crossed: Floats) -> Floats:
+    """Move weights so that they make up for a part of what differs in their inputs.
+
+    Args:
+        weights: Shape (groups, rows, taps).
+        moments: Covariance of what they read, shape (groups, taps, taps).
+        crossed: Covariance of what they read and what they were made for, likewise.
+    """
+    held = _with_more(moments, _RIDGE)
+    moved = np.linalg.solve(held, (crossed - moments) @ weights.swapaxes(1, 2))
+    found: Floats = weights + _PART * moved.swapaxes(1, 2)
+    return found
 
 
 def _damped(moments: Floats) -> Floats:
     """Add to each tap's own variance, so that taps that never vary keep nearest."""
+    return _with_more(moments, _DAMPING)
+
+
+def _with_more(moments: Floats, share: float) -> Floats:
+    """Add a share of the mean variance to each tap's own; 1 where nothing varies."""
     taps = moments.shape[-1]
     mean = np.trace(moments, axis1=1, axis2=2) / taps
-    extra = np.where(mean > 0, _DAMPING * mean, 1.0)
+    extra = np.where(mean > 0, share * mean, 1.0)
     return moments + extra[:, np.newaxis, np.newaxis] * np.eye(taps)
 
 

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 _MOST_ROWS = 60_000  # places that a covariance is measured on
-_ROWS_BYTES = 2**26  # what they may take
+_ROWS_VALUES = 2**25  # that they may hold
 _CHUNK_BYTES = 2**24  # of them as float32 at a time
 
 
@@ -41,8 +41,8 @@ def mean_taps(graph: Graph, op: OpView, values: Array) -> Floats:
     return real(graph, op.inputs[0], np.stack(means).reshape(*kernel, -1))
 
 
-def covariance(graph: Graph, op: OpView, values: Array) -> Floats:
-    """Return how the taps of a layer vary together, measured on a part of the places.
+def seen(graph: Graph, op: OpView, values: Array) -> Array:
+    """Return what the taps of a layer see at some of its places, the same ones each time.
 
     Args:
         graph: The model.
@@ -50,52 +50,71 @@ def covariance(graph: Graph, op: OpView, values: Array) -> Floats:
         values: Its input, as for `mean_taps`.
 
     Returns:
-        Shape (groups, taps, taps), in steps of the input, squared. A group is what some of
-        the outputs share: all of them, those of one group of a grouped convolution, or
-        those of one input channel of a depthwise convolution. Its taps are in the order of
-        the weights of one output.
+        Shape (places, taps of the kernel, channels), in the type of `values`.
     """
     if op.op == "FULLY_CONNECTED":
         rows = _rows(graph, op, values)
-        return _moments(rows[_some(len(rows), rows.shape[1])][:, np.newaxis], 1)
-    shape = graph.main.tensors[op.inputs[1]].shape
-    kernel, channels = shape[1] * shape[2], values.shape[-1]
-    groups = channels // (1 if op.op == "DEPTHWISE_CONV_2D" else shape[3])
+        return rows[_some(len(rows), rows.shape[1])][:, np.newaxis]
+    kernel = graph.main.tensors[op.inputs[1]].shape[1:3]
     out = graph.main.tensors[op.outputs[0]].shape[1:3]
-    places = np.unravel_index(
-        _some(len(values) * out[0] * out[1], kernel * channels), (len(values), *out)
-    )
-    seen = np.stack([window[places] for window in windows(graph, op, values)], axis=1)
-    return _moments(seen, groups)
+    width = kernel[0] * kernel[1] * values.shape[-1]
+    chosen = _some(len(values) * out[0] * out[1], width)
+    places = np.unravel_index(chosen, (len(values), *out))
+    return np.stack([window[places] for window in windows(graph, op, values)], axis=1)
+
+
+def groups_of(graph: Graph, op: OpView) -> int:
+    """Return how many groups the input channels fall into.
+
+    A group is what some of the outputs share: all of them, those of one group of a grouped
+    convolution, or those of one input channel of a depthwise convolution.
+    """
+    if op.op == "FULLY_CONNECTED":
+        return 1
+    channels = graph.main.tensors[op.inputs[0]].shape[-1]
+    shape = graph.main.tensors[op.inputs[1]].shape
+    return int(channels // (1 if op.op == "DEPTHWISE_CONV_2D" else shape[3]))
+
+
+def covariance(mine: Array, theirs: Array, groups: int) -> Floats:
+    """Return how the taps of a layer vary with those that something else feeds it.
+
+    Args:
+        mine: As `seen` gives it.
+        theirs: The same places with other values, or `mine` once more.
+        groups: How many groups the channels fall into.
+
+    Returns:
+        Shape (groups, taps of mine, taps of theirs). The taps of a group are in the order of
+        the weights of one output.
+    """
+    _, kernel, channels = mine.shape
+    taps = kernel * channels // groups
+    means = [each.mean(axis=0, dtype=np.float32) for each in (mine, theirs)]
+    found = np.zeros((groups, taps, taps))
+    size = max(_CHUNK_BYTES // (4 * kernel * channels), 1)
+    for start in range(0, len(mine), size):
+        one, other = (
+            _grouped(each[start : start + size] - mean, groups)
+            for each, mean in zip((mine, theirs), means, strict=True)
+        )
+        found += one.swapaxes(1, 2) @ other
+    return found / len(mine)
+
+
+def _grouped(part: Array, groups: int) -> Array:
+    """Return rows of taps, group by group of the channels."""
+    rows, kernel, channels = part.shape
+    apart = part.reshape(rows, kernel, groups, channels // groups).transpose(2, 0, 1, 3)
+    return np.ascontiguousarray(apart).reshape(groups, rows, -1)
 
 
 def _some(count: int, width: int) -> Array:
     """Choose some of `count` rows, fewer the wider they are; the same ones each time."""
-    most = min(_MOST_ROWS, max(_ROWS_BYTES // width, 1))
+    most = min(_MOST_ROWS, max(_ROWS_VALUES // width, 1))
     if count <= most:
         return np.arange(count)
     return np.random.default_rng(0).integers(0, count, most)
-
-
-def _moments(seen: Array, groups: int) -> Floats:
-    """Return the covariance of the columns, group by group of the channels.
-
-    Args:
-        seen: Shape (rows, places of the kernel, channels).
-        groups: How many groups the channels fall into.
-    """
-    _, kernel, channels = seen.shape
-    taps = kernel * channels // groups
-    mean = seen.mean(axis=0, dtype=np.float32)
-    found = np.zeros((groups, taps, taps))
-    size = max(_CHUNK_BYTES // (4 * kernel * channels), 1)
-    for start in range(0, len(seen), size):
-        part = (seen[start : start + size] - mean).reshape(
-            -1, kernel, groups, channels // groups
-        )
-        each = np.ascontiguousarray(part.transpose(2, 0, 1, 3)).reshape(groups, -1, taps)
-        found += each.swapaxes(1, 2) @ each
-    return found / len(seen)
 
 
 def windows(graph: Graph, op: OpView, values: Array) -> Iterator[Array]:

@@ -1,5 +1,7 @@
 """The chain: layers are paired and corrected, and nothing gets worse."""
 
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +9,14 @@ import numpy as np
 import pytest
 from pairs import Net, Node, conv, dense, depthwise, floats, integers, pair_of
 
+from edgekit_converters.quantize.chain import biases, rounding
 from edgekit_converters.quantize.chain.biases import applied, correct, float_means, limited
 from edgekit_converters.quantize.chain.improve import Wishes, improve
 from edgekit_converters.quantize.chain.judge import Judge, Nearness
 from edgekit_converters.quantize.chain.pair import Pair
+from edgekit_converters.quantize.chain.rounding import round_weights
 from edgekit_converters.quantize.chain.taps import mean_taps
-from edgekit_converters.quantize.chain.walk import Walk
+from edgekit_converters.quantize.chain.walk import Walk, samples_within
 
 SHAPE = (1, 10, 10, 3)
 RELU = 1
@@ -159,6 +163,27 @@ def test_without_classes_less_noise_beats_more() -> None:
     )
     assert one.beats(other)
     assert not other.beats(one)
+
+
+@pytest.mark.parametrize("step", [correct, round_weights])
+def test_memory_does_not_grow_with_the_number_of_samples(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair, step: Callable[..., object]
+) -> None:
+    budget = 2**20
+    monkeypatch.setattr(rounding, "BUDGET_BYTES", budget)
+    monkeypatch.setattr(biases, "samples_within", lambda graph: samples_within(graph, budget))
+
+    def peak(count: int) -> int:
+        samples = draw(count, seed=6)
+        given = integers(pair, samples), floats(pair, samples)
+        tracemalloc.start()
+        step(pair, *given)
+        _, found = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return found
+
+    some = max(samples_within(graph, budget) for graph in (pair.graph, pair.float_graph))
+    assert peak(4 * some) <= 1.25 * peak(some)
 
 
 def test_fewer_samples_are_spread_over_all_of_them() -> None:

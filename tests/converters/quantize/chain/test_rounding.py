@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from pairs import Net, conv, dense, depthwise, floats, integers, outputs, pair_of
 
 from edgekit_converters.quantize.chain import rounding
-from edgekit_converters.quantize.chain.rounding import best_rounding, cost, round_weights
-from edgekit_converters.quantize.chain.taps import covariance, windows
+from edgekit_converters.quantize.chain.rounding import (
+    best_rounding,
+    cost,
+    made_up,
+    round_weights,
+)
+from edgekit_converters.quantize.chain.taps import covariance, groups_of, seen, windows
 
 
 def problem(seed: int, groups: int, rows: int, taps: int) -> tuple[Any, Any]:
@@ -88,7 +93,9 @@ def seen_by(pair: Any, samples: Any) -> tuple[Any, Any]:
     (values,) = integers(pair, samples).values()
     (op,) = pair.graph.ops
     each = [window.reshape(-1, window.shape[-1]) for window in windows(pair.graph, op, values)]
-    return covariance(pair.graph, op, values), np.stack(each, axis=1).astype(float)
+    mine = seen(pair.graph, op, values)
+    moments = covariance(mine, mine, groups_of(pair.graph, op))
+    return moments, np.stack(each, axis=1).astype(float)
 
 
 def some(*shape: int, seed: int = 0) -> Any:
@@ -145,6 +152,32 @@ def test_rounded_layers_compute_nearer_to_float(name: str) -> None:
     step = pair.graph.outputs[0].scale[0]
     drift = (after - wanted).reshape(-1, wanted.shape[-1]).mean(axis=0)
     assert np.abs(drift).max() < step
+
+
+@given(seeds, sizes, sizes, st.integers(1, 12))
+@settings(deadline=None)
+def test_weights_that_read_what_they_were_made_for_stay(
+    seed: int, groups: int, rows: int, taps: int
+) -> None:
+    weights, moments = problem(seed, groups, rows, taps)
+    assert np.array_equal(made_up(weights, moments, moments), weights)
+
+
+@given(seeds, st.integers(1, 12))
+@settings(deadline=None)
+def test_weights_make_up_for_what_earlier_layers_changed(seed: int, taps: int) -> None:
+    rng = np.random.default_rng(seed)
+    wanted = rng.normal(size=(300, taps)) @ rng.normal(size=(taps, taps))
+    given = wanted * rng.uniform(0.5, 1.5, taps) + rng.normal(0, 0.1, (300, taps))
+    given, wanted = given - given.mean(axis=0), wanted - wanted.mean(axis=0)
+    weights = rng.normal(size=(1, 1, taps))
+    own, crossed = given.T @ given / 300, given.T @ wanted / 300
+    moved = made_up(weights, own[None], crossed[None])
+    before, after = (
+        np.square(wanted @ weights[0, 0] - given @ each[0, 0]).sum()
+        for each in (weights, moved)
+    )
+    assert after <= before
 
 
 def test_a_layer_with_too_many_taps_is_named_and_keeps_its_weights(
