@@ -221,5 +221,8 @@ def with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
         data=absolute(recipe.data),
         labels=absolute(recipe.labels),
         import_modules=tuple(os.path.realpath(base / each) for each in recipe.import_modules),
+        edgetpu_compiler=absolute(recipe.edgetpu_compiler)
+        if os.sep in (recipe.edgetpu_compiler or "")
+        else recipe.edgetpu_compiler,
         targets=tuple(absolute(t) or t if t.endswith(".toml") else t for t in recipe.targets),
     )

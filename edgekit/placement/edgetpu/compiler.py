@@ -98,7 +98,7 @@ def find_compiler(wish: str | None = None) -> Path | None:
             f"Give the path of {PROGRAM}, or '{NOT_WANTED}' to do without it."
         )
         raise UsageError(msg)
-    return Path(found) if found else None
+    return Path(found).absolute() if found else None
 
 
 def compile_model(

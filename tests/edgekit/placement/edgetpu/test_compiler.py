@@ -111,6 +111,8 @@ def test_the_compiler_on_the_path_is_found(
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     assert find_compiler() == program
     assert find_compiler("none") is None
+    monkeypatch.chdir(program.parent)
+    assert find_compiler(f"./{PROGRAM}") == program
     assert report(model, Graph(model), "edgetpu-16").compiler is not None
 
 
