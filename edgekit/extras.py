@@ -9,6 +9,7 @@ from edgekit.errors import MissingExtra
 EXTRAS = {
     "ai_edge_quantizer": "convert",
     "cv2": "camera",
+    "edgekit_converters": "convert",  # not in the light half that a bundle installs
     "h5py": "convert",
     "keras": "convert",
     "sounddevice": "audio",

@@ -13,7 +13,6 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-import edgekit
 from edgekit.errors import InputError
 from edgekit.targets import targets_dir
 
@@ -54,7 +53,7 @@ def running_installation() -> Installation:
     Raises:
         InputError: It lies in a folder alone, without metadata or a pyproject.toml.
     """
-    tree = Path(edgekit.__file__).resolve().parents[1]
+    tree = Path(__file__).resolve().parents[2]
     pyproject = tree / "pyproject.toml"
     if pyproject.is_file():
         project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})

@@ -1,0 +1,262 @@
+"""Bundles on emulated Raspberry Pis: bare systems without a network. Run by .ci/emulated-pi.
+
+The demos' tests on these boards take the fixture `pi`, too: `pi.edgekit("demo", ...)`.
+"""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from emulated_pi import BOARDS, ROOT, Board, roots, run
+from numpy.typing import NDArray
+
+from edgekit.runtime import load
+
+pytestmark = [
+    pytest.mark.device,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(roots() is None, reason="run it with .ci/emulated-pi"),
+]
+
+MODELS = ROOT / "demos/edgekit_demos/models"
+CARRIED = sorted(MODELS.glob("*.tflite"))
+MODEL = "bundle/models/shapes.raspberry-pi-4.tflite"
+# 8-bit models of others; from the folder that EDGEKIT_DATA names.
+REAL = (
+    "edgetpu/test_data/keras_lstm_mnist_ptq.tflite",
+    "edgetpu/test_data/mobilenet_v1_0.25_128_quant.tflite",
+    "models/tflite/mlperf_tiny/anomaly_detection/trained_models/ad01_int8.tflite",
+    "models/tflite/mlperf_tiny/image_classification/trained_models/pretrainedResnet_quant.tflite",
+    "models/tflite/mlperf_tiny/keyword_spotting/trained_models/kws_ref_model.tflite",
+    "models/tflite/mlperf_tiny/streaming_wakeword/trained_models/str_ww_ref_model.tflite",
+    "models/tflite/mlperf_tiny/visual_wake_words/trained_models/vww_96_int8.tflite",
+    "models/tflite/tflite_micro/examples/micro_speech/models/micro_speech_quantized.tflite",
+    "models/tflite/tflite_micro/examples/mnist_lstm/trained_lstm_int8.tflite",
+)
+SAMPLES = 4
+OTHER_PYTHON = "EDGEKIT_TFLITE_PYTHON"
+# XNNPACK rounds by what the processor can do: this many steps of 255 on another one.
+XNNPACK_STEPS = 1
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Pi:
+    """A board with a bundle in its home folder, and what its first call said."""
+
+    board: Board
+    home: Path
+    first: subprocess.CompletedProcess[str]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return run(self.board, self.home, *command)
+
+    def edgekit(self, *arguments: str) -> Any:
+        done = self.run("sh", "bundle/run.sh", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def here(*arguments: str, cwd: Path) -> Any:
+    """Run edgekit on this machine."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edgekit", *arguments, "--json"],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def steps(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return outputs in steps of the 8-bit numbers that they are made of."""
+    if values.dtype != np.float32:
+        return values.astype(np.float64)
+    return values.astype(np.float64) * 256  # a softmax: its step is 1/256
+
+
+@pytest.fixture(scope="session")
+def models() -> list[Path]:
+    data = os.environ.get("EDGEKIT_DATA")
+    return [*CARRIED, *(Path(data, name) for name in REAL if data)]
+
+
+@pytest.fixture(scope="session")
+def inputs(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw inputs of each model, from all that its type can hold."""
+    rng = np.random.default_rng(7)
+    drawn: Arrays = {}
+    for path in models:
+        spec = load(path).inputs[0]
+        shape = (SAMPLES, *spec.shape[1:])
+        if spec.dtype == "float32":
+            drawn[path.name] = rng.random(shape, np.float32)
+        else:
+            ends = np.iinfo(spec.dtype)
+            drawn[path.name] = rng.integers(
+                ends.min, ends.max, shape, spec.dtype, endpoint=True
+            )
+    written = tmp_path_factory.mktemp("inputs") / "inputs.npz"
+    np.savez(written, **drawn)  # type: ignore[arg-type] # names of models
+    return written
+
+
+@pytest.fixture(scope="session")
+def home_for(
+    models: list[Path], inputs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Path]:
+    """Give the home folder of a root, with the unpacked bundle of a target in it."""
+
+    @functools.cache
+    def bundle(target: str) -> Path:
+        folder = tmp_path_factory.mktemp(target)
+        names = map(str, CARRIED)
+        here("bundle", *names, "--target", target, "--wheels", "-o", "bundle.zip", cwd=folder)
+        return folder / "bundle.zip"
+
+    @functools.cache
+    def home(target: str, root: str) -> Path:
+        folder = tmp_path_factory.mktemp(root)
+        with zipfile.ZipFile(bundle(target)) as archive:
+            archive.extractall(folder)
+        (folder / "others").mkdir()
+        for path in models:
+            shutil.copy(path, folder / "others")
+        shutil.copy(inputs, folder)
+        shutil.copy(ROOT / "tests/support/pi_outputs.py", folder)
+        write_picture(folder / "red.png")
+        np.save(folder / "one.npy", np.full((64, 64, 3), 0.5, np.float32))
+        return folder
+
+    return home
+
+
+@pytest.fixture(scope="session", params=BOARDS, ids=lambda board: board.name)
+def pi(request: pytest.FixtureRequest, home_for: Callable[[str, str], Path]) -> Pi:
+    board: Board = request.param
+    home = home_for(board.target, board.root)
+    return Pi(board, home, run(board, home, "sh", "bundle/run.sh", "--version"))
+
+
+@pytest.fixture(scope="session")
+def expected(
+    models: list[Path], inputs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Board, str], Arrays]:
+    """Give the outputs of all models on this machine, in the same interpreter as a board's."""
+
+    @functools.cache
+    def outputs(python: str, delegate: str) -> Arrays:
+        written = tmp_path_factory.mktemp("outputs") / "outputs.npz"
+        subprocess.run(
+            [
+                *(python, str(ROOT / "tests/support/pi_outputs.py"), str(inputs)),
+                *(str(written), delegate, *map(str, models)),
+            ],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        return read(written)
+
+    def on(board: Board, delegate: str) -> Arrays:
+        python = os.environ.get(OTHER_PYTHON) if board.is_32bit else sys.executable
+        if python is None:
+            pytest.skip(f"{OTHER_PYTHON} names no Python with tflite-runtime")
+        return outputs(python, delegate)
+
+    return on
+
+
+def read(path: Path) -> Arrays:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def write_picture(path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    picture = np.zeros((96, 128, 3), np.uint8)
+    cv2.circle(picture, (60, 50), 30, (0, 0, 255), -1)
+    cv2.imwrite(str(path), picture)
+
+
+def test_a_bare_system_installs_it_without_a_network(pi: Pi) -> None:
+    assert pi.first.returncode == 0, pi.first.stderr
+    assert pi.first.stdout.startswith("edgekit, version ")
+    probe = "import socket; socket.create_connection(('192.0.2.1', 80))"
+    assert "unreachable" in pi.run("python3", "-c", probe).stderr
+    if pi.board.is_32bit:
+        assert "sudo apt install python3-numpy python3-opencv" in pi.first.stderr
+
+
+def test_inspect_says_the_same_as_here(pi: Pi) -> None:
+    found = pi.edgekit("inspect", MODEL, "--target", pi.board.target)
+    assert found == here("inspect", MODEL, "--target", pi.board.target, cwd=pi.home)
+
+
+def test_a_model_names_what_is_in_a_file(pi: Pi) -> None:
+    """The 32-bit root has no OpenCV, and so reads arrays only."""
+    file = "one.npy" if pi.board.is_32bit else "red.png"
+    found = pi.edgekit("run", MODEL, file)["results"][0]["top"]
+    wanted = here("run", MODEL, file, cwd=pi.home)["results"][0]["top"]
+    assert [each["label"] for each in found] == [each["label"] for each in wanted]
+    scores = [each["score"] for each in wanted]
+    assert [each["score"] for each in found] == pytest.approx(scores, abs=XNNPACK_STEPS / 256)
+
+
+def test_profile_measures_there(pi: Pi) -> None:
+    found = pi.edgekit("profile", MODEL, "--runs", "3", "--warm-up", "0")
+    assert (found["kind"], found["runs"]) == ("measured", 3)
+    assert found["latency_ms"]["median"] > 0
+    assert found["runtime"].startswith(pi.board.runtime)
+    assert found["machine"]["cpu"] == pi.board.core
+
+
+@pytest.mark.parametrize(("delegate", "most"), [("reference", 0), ("cpu", XNNPACK_STEPS)])
+def test_integers_are_those_of_this_machine(
+    pi: Pi,
+    expected: Callable[[Board, str], Arrays],
+    models: list[Path],
+    delegate: str,
+    most: int,
+) -> None:
+    """Bit for bit under the reference kernels, within a step under XNNPACK."""
+    names = [f"others/{path.name}" for path in models]
+    job = ["pi_outputs.py", "inputs.npz", f"{delegate}.npz", delegate, *names]
+    done = pi.run("bundle/venv/bin/python", *job)
+    assert done.returncode == 0, done.stderr
+    found, wanted = read(pi.home / f"{delegate}.npz"), expected(pi.board, delegate)
+    apart = {
+        name: float(np.abs(steps(found[name]) - steps(wanted[name])).max()) for name in found
+    }
+    assert len(found) == len(models)
+    assert {name: value for name, value in apart.items() if value > most} == {}
+
+
+def test_what_needs_tensorflow_says_so(pi: Pi) -> None:
+    if pi.board is not BOARDS[0]:
+        pytest.skip("the same on all boards")
+    done = pi.run("sh", "bundle/run.sh", "convert", "model.keras", "--target", "host")
+    assert done.returncode == 6
+    assert "edgekit[convert]" in done.stderr
+
+
+def test_without_arguments_the_models_are_measured(pi: Pi) -> None:
+    if pi.board is not BOARDS[0]:
+        pytest.skip("the same on all boards")
+    done = pi.run("sh", "bundle/run.sh")
+    assert done.returncode == 0, done.stderr
+    assert all(path.name in done.stdout for path in CARRIED)
