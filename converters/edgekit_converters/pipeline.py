@@ -29,6 +29,7 @@ from edgekit_converters.export.checks import misfits, problems, refuse
 from edgekit_converters.export.compiled import Compiled, compile_artifact, need_compiler
 from edgekit_converters.export.fitting import Rewritten, fit
 from edgekit_converters.export.guide import write_guide
+from edgekit_converters.export.placed import Placed, placed
 from edgekit_converters.export.plan import Plan, plans
 from edgekit_converters.export.runtimes import try_elsewhere
 from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis
@@ -85,6 +86,7 @@ class ArtifactResult:
         warnings: What to know, one sentence or two each.
         rejected: Whether the gate refused it.
         rewritten: Operators that were written anew, so that the target takes them.
+        placement: Where its operators run on an Edge TPU, as predicted; None elsewhere.
         compiled: What the compiler of the target's accelerator made of it, or None.
     """
 
@@ -110,6 +112,7 @@ class ArtifactResult:
     warnings: tuple[str, ...]
     rejected: bool
     rewritten: tuple[Rewritten, ...] = ()
+    placement: Placed | None = None
     compiled: Compiled | None = None
 
 
@@ -349,6 +352,7 @@ def _finish(
         warnings=warnings,
         rejected=rejected,
         rewritten=draft.rewritten,
+        placement=placed(graph, plan.target),
         compiled=None if rejected else _beside(draft.compiled, output),
     )
 

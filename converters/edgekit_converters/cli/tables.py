@@ -48,6 +48,8 @@ def show_artifacts(artifacts: Sequence[Document]) -> None:
             tables.line(f"{each['target']}: not fully integer, see the warnings.")
         for rewritten in each["rewritten"]:
             tables.line(_rewritten(each["target"], rewritten))
+        if each["placement"]:
+            tables.line(_placed(each["target"], each["placement"]))
         if each["compiled"]:
             tables.line(_compiled(each["target"], each["compiled"]))
     for scheme, names in {each["scheme"]: each["kept_float"] for each in artifacts}.items():
@@ -64,6 +66,21 @@ def _rewritten(target: str, rewritten: Document) -> str:
         f"{target}: {rewritten['name']}{count}; {changed} on {rewritten['samples']} random "
         "inputs."
     )
+
+
+def _placed(target: str, placement: Document) -> str:
+    """Say where the operators of an artifact run on an Edge TPU, as predicted."""
+    counts = placement["summary"]
+    share = f"{counts['edgetpu']} of {sum(counts.values())} operators on the Edge TPU"
+    rest = "".join(f"\n  {each}" for each in placement["elsewhere"])
+    fate = {
+        "fits": "stay on the chip",
+        "streams": "are too many for the chip and will stream with each run",
+        "uncertain": "may be too many for the chip",
+    }
+    size = tables.size(placement["parameter_bytes"])
+    memory = f"; {size} of parameters {fate[placement['memory']]}" if counts["edgetpu"] else ""
+    return f"{target}: {share}, as predicted{memory}.{rest}"
 
 
 def _compiled(target: str, compiled: Document) -> str:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.flatbuffer import Graph, OpView, TensorView
-from edgekit.placement.edgetpu.checks import Verdict
 
 MIB = 2**20
 _LARGE_IMAGE = 320  # pixels a side; from here on activations leave little room
@@ -77,12 +76,12 @@ class Memory:
     layers: tuple[Parameters, ...]
 
 
-def estimate(graph: Graph, verdicts: Sequence[Verdict]) -> Memory:
+def estimate(graph: Graph, verdicts: Sequence[tuple[str, str]]) -> Memory:
     """Estimate what becomes of a model's parameters.
 
     Args:
         graph: The original, not a compiled file.
-        verdicts: Where each operator runs; those that are uncertain count, too.
+        verdicts: Place and reason of each operator; those that are uncertain count, too.
     """
     ops = [op for op, (place, _) in zip(graph.ops, verdicts, strict=True) if place != "cpu"]
     sized = [(op, packed_bytes(graph, op), packed_bytes(graph, op, on_chip=True)) for op in ops]
