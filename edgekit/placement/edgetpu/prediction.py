@@ -194,6 +194,8 @@ def _first_part(ops: Sequence[OpView], taken: Sequence[bool]) -> set[int]:
 
 def _doubt(graph: Graph, verdicts: Sequence[Verdict]) -> str:
     """Why it is not known whether the compiler takes the model at all; empty if it is."""
+    if len(graph.subgraphs) > 1:
+        return "the file has more than one graph: no source says what the compiler does then"
     tensors = graph.main.tensors
     for op, (_, reason) in zip(graph.ops, verdicts, strict=True):
         if op.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and "compiler fails" in reason:
