@@ -104,13 +104,14 @@ def judge(graph: Graph, op: OpView, known: Rules | None = None) -> Verdict:
 
 
 def _by_rule(rule: Rule, view: OpInGraph) -> Verdict | None:
-    """Ask an operator's own checks, then its size."""
+    """Ask an operator's own checks, of which a refusal outweighs a doubt, then its size."""
+    against: list[Verdict] = []
     for name in rule.checks:
-        verdict = CHECKS[name](view)
-        if verdict and rule.learned.get(name) == ():
-            return "uncertain", verdict[1]
-        if verdict:
-            return verdict
+        if verdict := CHECKS[name](view):
+            unlearned = rule.learned.get(name) == ()
+            against.append(("uncertain", verdict[1]) if unlearned else verdict)
+    if against:
+        return min(against, key=lambda verdict: verdict[0] != "cpu")
     counts = rule.sized == "all" or (rule.sized == "rows" and view.is_rows)
     if not counts or view.largest <= rule.limit(rows=view.is_rows):
         return None

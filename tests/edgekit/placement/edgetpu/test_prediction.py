@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.flatbuffer import Graph, Table
+from edgekit.flatbuffer import Graph, Table, pack
 from edgekit.placement import place
 from edgekit.placement.edgetpu import judge, predict, statuses
 from edgekit.placement.edgetpu.checks import CHECKS
@@ -353,6 +353,51 @@ def test_an_operator_of_a_later_version_ends_the_whole_compilation(graph: Any, o
     found = place(made, load_target("coral-dev-board"))
     assert [each.placement for each in found] == ["cpu", "cpu"]
     assert "TRANSPOSE_CONV version 4" in found[0].reason
+
+
+def test_a_convolution_in_float_makes_the_whole_model_uncertain(
+    graph: Any, op: Any, tensor: Any
+) -> None:
+    made = graph(
+        [
+            op(op="RELU", inputs="x", outputs="a"),
+            op(op="DEQUANTIZE", inputs="a", outputs="b"),
+            op(op="CONV_2D", inputs="b w", outputs="y"),
+        ],
+        b=tensor(dtype="float32"),
+        w=tensor(shape=(4, 3, 3, 4), dtype="float32", values=np.zeros((4, 3, 3, 4), "f4")),
+        y=tensor(dtype="float32"),
+    )
+    assert _places(made) == ["uncertain", "cpu", "cpu"]
+
+
+def test_a_file_of_two_graphs_is_uncertain(graph: Any, op: Any) -> None:
+    model = graph([op(op="RELU", inputs="x", outputs="y")]).file.model
+    model.subgraphs = [model.subgraphs[0], model.subgraphs[0]]
+    assert _places(Graph(pack(model))) == ["uncertain"]
+
+
+def test_a_wide_lstm_may_end_the_whole_compilation(graph: Any, op: Any, tensor: Any) -> None:
+    made = graph(
+        [
+            op(op="RELU", inputs="x", outputs="a"),
+            op(op="UNIDIRECTIONAL_SEQUENCE_LSTM", inputs="a", outputs="y"),
+        ],
+        a=tensor(shape=(1, 28, 901)),
+    )
+    assert _places(made) == ["uncertain", "uncertain"]
+
+
+def test_a_refusal_outweighs_a_doubt(graph: Any, op: Any, tensor: Any) -> None:
+    made = graph(
+        [op(op="SUM", inputs="x axes", outputs="y")],
+        x=tensor(shape=(1, 8192, 2, 3)),
+        axes=_int32(tensor, 1, 2, 3),
+        y=tensor(shape=(1,)),
+    )
+    place_, reason = judge(made, made.ops[0])
+    assert place_ == "cpu"
+    assert "multiple of 4" in reason
 
 
 def test_a_compiled_file_says_itself_what_runs_where(graph: Any, op: Any) -> None:
