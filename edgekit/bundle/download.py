@@ -72,7 +72,7 @@ def download(needs: Needs, device: Device, python: str, folder: Path) -> tuple[W
     with progress.task(f"Downloading wheels for Python {python} on {device.target.arch}"):
         for number in range(_ROUNDS):
             wheels = _round(wanted, device, python, folder / f"{python}-{number}")
-            more = _closed(needs, wheels, device, python)
+            more = _closed(needs, wanted, wheels, device, python)
             if {k: str(v) for k, v in more.items()} == {k: str(v) for k, v in wanted.items()}:
                 return wheels
             wanted = more
@@ -104,10 +104,12 @@ def read_wheel(path: Path) -> Wheel:
     )
 
 
-def _closed(needs: Needs, wheels: Sequence[Wheel], device: Device, python: str) -> Needs:
-    """What is asked for, and what the wheels need."""
+def _closed(
+    needs: Needs, wanted: Needs, wheels: Sequence[Wheel], device: Device, python: str
+) -> Needs:
+    """What is asked for, and what the wheels need, with the extras they are wanted with."""
     asked = list(needs.values())
-    extras = {name: need.extras for name, need in needs.items()}
+    extras = {name: need.extras for name, need in wanted.items()}
     for wheel in wheels:
         asked += device.asked(wheel.requires, python, extras.get(wheel.name, ()))
     return device.merge(asked)

@@ -29,31 +29,35 @@ print("%d.%d %d" % (*sys.version_info[:2], 8 * struct.calcsize("P")))' 2>/dev/nu
 }
 
 find_python() {
-    found=
+    found='' other=''
     for name in python3 $(printf 'python%s ' $pythons); do
-        command -v "$name" >/dev/null || continue
         is=$(about "$name")
-        found="$found, $name is ${is:-broken}"
-        for version in $pythons; do
-            [ "$is" != "$version $bits" ] || { python=$name; return; }
-        done
+        [ -n "$is" ] || continue
+        found="$found, $name is ${is% *} (${is#* } bits)"
+        case " $pythons " in
+        *" ${is% *} "*) ;;
+        *) continue ;;
+        esac
+        [ "${is#* }" != "$bits" ] || { python=$name; return; }
+        other=${is#* }
     done
-    case $found in
-    *" is $bits"* | *" $bits") ;;
-    *" 32") fail 4 "This bundle is for $bits-bit programs, and the Python here has 32 bits." \
-        "Make another one with: edgekit bundle --target raspberry-pi-32bit" ;;
-    *" 64") fail 4 "This bundle is for $bits-bit programs, and the Python here has 64 bits." \
-        "Make another one, e.g. with: edgekit bundle --target raspberry-pi-4" ;;
+    found=${found#, }
+    case $other in
+    32) hint=raspberry-pi-32bit ;;
+    *) hint=raspberry-pi-4 ;;
     esac
-    fail 4 "This bundle is for Python $pythons ($bits bits); found${found:- none}." \
-        "Make one for the Python here with: edgekit bundle --target $target --python VERSION"
+    [ -z "$other" ] ||
+        fail 4 "This bundle is for programs of $bits bits; the Python here has $other." \
+            "Make another one, e.g. with: edgekit bundle --target $hint"
+    fail 4 "This bundle is for Python $pythons; found: ${found:-none}." \
+        "Make one for it with: edgekit bundle --target $target --python VERSION"
 }
 
 check_machine() {
     is=$(uname -m)
     case "$machine/$is" in
     # A 32-bit system may run on a 64-bit kernel: find_python looks at the word size.
-    "$is/$machine" | armv7l/armv8l | armv7l/aarch64) ;;
+    "$machine/$machine" | armv7l/armv8l | armv7l/aarch64) ;;
     *) fail 4 "This bundle is for $title ($machine); this machine is $is." \
         "Make one for it with: edgekit bundle --target NAME" ;;
     esac

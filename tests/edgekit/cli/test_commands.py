@@ -13,7 +13,7 @@ from edgekit import errors
 from edgekit.cli.main import cli
 from edgekit.manifest import Manifest, Preprocessing
 
-COMMANDS = ("compare", "evaluate", "inspect", "profile", "report", "run", "targets")
+COMMANDS = ("bundle", "compare", "evaluate", "inspect", "profile", "report", "run", "targets")
 
 
 def call(*arguments: str | Path) -> Result:
