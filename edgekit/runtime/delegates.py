@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.errors import UnknownName, UsageError
-from edgekit.runtime import problems
+from edgekit.runtime import edgetpu, problems
 from edgekit.runtime.backends import Backend
 
 
@@ -17,13 +17,14 @@ class Delegate:
     Attributes:
         title: What it is, for people.
         resolver: Name in the backend's `OpResolverType`.
-        libraries: File name of its library by `sys.platform`; empty if it needs none.
+        libraries: Names and paths of its library by `sys.platform`, in the order in which
+            they are tried; empty if it needs none.
         option: Name of the library's option that chooses a device; empty if there is none.
     """
 
     title: str
     resolver: str = "AUTO"
-    libraries: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     option: str = ""
 
 
@@ -41,11 +42,7 @@ DELEGATES: dict[str, Delegate] = {
     ),
     "edgetpu": Delegate(
         title="Coral Edge TPU; edgetpu:usb, edgetpu:usb:0, edgetpu:pci:0 choose one",
-        libraries={
-            "linux": "libedgetpu.so.1",
-            "darwin": "libedgetpu.1.dylib",
-            "win32": "edgetpu.dll",
-        },
+        libraries=edgetpu.LIBRARIES,
         option="device",
     ),
 }
@@ -69,12 +66,14 @@ def parse(text: str | None) -> tuple[str, str]:
     if device and not DELEGATES[name].option:
         msg = f"Delegate '{text}': {name} has no devices to choose from; write '{name}'."
         raise UsageError(msg)
+    edgetpu.check_device(device)
     return name, device
 
 
 def native_library(text: str | None) -> str:
-    """File name of the native library that a delegate loads here; empty if it needs none."""
-    return DELEGATES[parse(text)[0]].libraries.get(sys.platform, "")
+    """Name of the native library that a delegate loads here; empty if it needs none."""
+    names = edgetpu.library_names() if DELEGATES[parse(text)[0]].libraries else ()
+    return names[0] if names else ""
 
 
 def interpreter_options(text: str | None, backend: Backend) -> dict[str, Any]:
@@ -101,13 +100,18 @@ def interpreter_options(text: str | None, backend: Backend) -> dict[str, Any]:
 
 
 def _open(name: str, device: str, backend: Backend) -> Any:
+    """Open the first library that loads."""
     delegate = DELEGATES[name]
-    library = delegate.libraries.get(sys.platform)
-    if library is None:
+    if not edgetpu.library_names():
         msg = f"The delegate {name} does not exist on {sys.platform}."
         raise UsageError(msg)
     options = {delegate.option: device} if device else {}
-    try:
-        return backend.load_delegate(library, options)
-    except (*problems.NATIVE, AttributeError) as error:  # AttributeError: no delegate at all
-        raise problems.of_delegate(error, name, library, device) from error
+    tried = {}
+    for library in edgetpu.existing_names():
+        try:
+            return backend.load_delegate(library, options)
+        except (OSError, AttributeError) as error:  # AttributeError: no delegate at all
+            tried[library] = str(error)
+        except problems.NATIVE as error:
+            raise problems.of_delegate(error, device, backend) from error
+    raise problems.no_library(tried, backend)

@@ -7,6 +7,7 @@ import numpy as np
 
 from edgekit.guarded import if_it_dies
 from edgekit.runtime import delegates, problems
+from edgekit.runtime.backends import open_backend
 from edgekit.runtime.model import TensorSpec
 from edgekit.runtime.opening import load
 
@@ -19,7 +20,9 @@ def run_once(*, path: str, backend: str, delegate: str | None, threads: int) -> 
     """
     library = delegates.native_library(delegate)
     hint = (
-        if_it_dies(problems.foreign_library(library)) if library else contextlib.nullcontext()
+        if_it_dies(problems.foreign_library(library, open_backend(backend)))
+        if library
+        else contextlib.nullcontext()
     )
     with hint:
         model = load(

@@ -5,29 +5,23 @@ passed on as it is.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edgekit.errors import (
-    DeviceError,
     EdgekitError,
     InputError,
     MissingExtra,
     TargetError,
 )
 from edgekit.placement import who_knows
+from edgekit.runtime import edgetpu
 from edgekit.runtime.backends import Backend, numpy_2_words
 
 # What native code behind the Python interface raises.
 NATIVE = (ValueError, RuntimeError, SystemError, OSError, MemoryError, TypeError)
 
 _LONGEST = 300  # characters of a native message that are shown
-
-_EDGETPU_HELP = (
-    "On Debian and Raspberry Pi OS: install the package libedgetpu1-std of "
-    "github.com/feranick/libedgetpu; its release must name the interpreter's TensorFlow "
-    "version."
-)
 
 
 def of_model(error: Exception, path: Path, backend: Backend) -> EdgekitError:
@@ -42,6 +36,8 @@ def of_model(error: Exception, path: Path, backend: Backend) -> EdgekitError:
     for pattern, words in _MODEL_PROBLEMS:
         if found := re.search(pattern, text):
             return words(path, backend, found)
+    if said := edgetpu.of_run(text, path, _build_words(backend)):
+        return said
     if isinstance(error, MemoryError):
         return InputError(f"{path} asks for more memory than there is. Is the file damaged?")
     return InputError(
@@ -51,35 +47,34 @@ def of_model(error: Exception, path: Path, backend: Backend) -> EdgekitError:
     )
 
 
-def of_delegate(error: Exception, name: str, library: str, device: str) -> EdgekitError:
-    """Say why a delegate does not open.
+def of_delegate(error: Exception, device: str, backend: Backend) -> EdgekitError:
+    """Say why the Edge TPU's library opens no device.
 
     Args:
         error: What the interpreter package raised; one of `NATIVE`.
-        name: Name of the delegate.
-        library: File name of its library.
         device: The device that was asked for; empty for any.
+        backend: The interpreter package.
     """
-    if isinstance(error, OSError | AttributeError):
-        return MissingExtra(
-            f"The delegate {name} needs {library}, which does not load: {error}.\n"
-            f"{_EDGETPU_HELP}"
-        )
-    wanted = f"device '{device}'" if device else "no device"
-    found = "was not found" if device else "was found"
-    return DeviceError(
-        f"The delegate {name}: {wanted} {found} ({' '.join(str(error).split())}).\n"
-        "Is it plugged in and powered, and may this user reach it (group plugdev for USB, "
-        "apex for PCIe)? Run without it: --delegate cpu, and the file before edgetpu_compiler."
-    )
+    said = edgetpu.of_run(str(error), Path("the delegate"), _build_words(backend))
+    return said or edgetpu.no_device(device, _shortened(str(error)))
 
 
-def foreign_library(library: str) -> str:
+def no_library(tried: Mapping[str, str], backend: Backend) -> EdgekitError:
+    """Say that no library of the Edge TPU loads, and why each of them does not."""
+    found = tried or dict.fromkeys(edgetpu.library_names(), "there is no such file")
+    return edgetpu.missing_library(found, _build_words(backend))
+
+
+def foreign_library(library: str, backend: Backend) -> str:
     """Say why a delegate's library may end the process that loads it."""
     return (
         f"{library} was probably built for another interpreter than the installed one.\n"
-        f"{_EDGETPU_HELP}"
+        f"{_build_words(backend)}"
     )
+
+
+def _build_words(backend: Backend) -> str:
+    return edgetpu.build_words(backend.name, backend.version)
 
 
 def _shortened(text: str) -> str:
@@ -100,6 +95,13 @@ def _needs_edge_tpu(path: Path, backend: Backend, found: re.Match[str]) -> Edgek
         f"{path} was compiled for the Edge TPU and runs only there.\n"
         "Give --delegate edgetpu with a Coral device attached, or run the file that "
         "edgetpu_compiler was given."
+    )
+
+
+def _needs_ethos(path: Path, backend: Backend, found: re.Match[str]) -> EdgekitError:  # noqa: ARG001
+    return TargetError(
+        f"{path} was compiled for an Arm Ethos-U and runs only there, in TensorFlow Lite "
+        "Micro.\nRun the file that Vela was given."
     )
 
 
@@ -141,6 +143,7 @@ _Words = Callable[[Path, Backend, re.Match[str]], EdgekitError]
 # The first pattern that occurs decides.
 _MODEL_PROBLEMS: tuple[tuple[str, _Words], ...] = (
     (r"custom op: edgetpu-custom-op", _needs_edge_tpu),
+    (r"custom op: ethos-u", _needs_ethos),
     (r"custom op: (Flex\w+)", _needs_flex),
     (r"Select TensorFlow op|Regular TensorFlow ops", _needs_flex),
     (r"custom op: ([^\s.]+)", _needs_custom),
