@@ -163,7 +163,7 @@ class Bench:
     def _converted(self, split: Split, count: int, row: Row) -> tuple[bytes, float]:
         """Convert with TFLiteConverter; return the file and its seconds."""
         taught, start = self._samples[split.taught[count]], time.perf_counter()
-        name = self._source.model.inputs[0].name.partition(":")[0]
+        name = self._source.inputs[0].name
         content = convert_keras(
             self._source.model,
             "int8",
@@ -218,9 +218,10 @@ def main() -> None:
         bench = Bench(source, samples, Path(scratch))
         for split in splits:
             for count in args.samples:
-                found.extend(bench.measured(split, count, args.rows))
-                if args.json:
-                    args.json.write_text(json.dumps(found, indent=2))
+                for result in bench.measured(split, count, args.rows):
+                    found.append(result)
+                    if args.json:
+                        args.json.write_text(json.dumps(found, indent=2))
     print(table(found))
 
 

@@ -94,25 +94,27 @@ class Judge:
 def divergence(wanted: NDArray[Any], found: NDArray[Any]) -> float:
     """Return the Kullback-Leibler divergence of class scores, sum p log(p / q), in nats.
 
-    Scores that are no probabilities go through a softmax. The sum is over the classes that
-    the original gives at least half a step of 8 bits, and a q below that counts as that:
-    else a thousand classes near 0 would outweigh the one that matters.
+    Scores go through a softmax where the original's are no probabilities; those of a model
+    in 8 bits need not add up to 1. The sum is over the classes that the original gives at
+    least half a step of 8 bits, and a q below that counts as that: else a thousand classes
+    near 0 would outweigh the one that matters.
 
     >>> round(divergence(np.array([0.5, 0.5]), np.array([0.25, 0.75])), 4)
     0.1438
     """
-    p, q = _probabilities(wanted), np.maximum(_probabilities(found), LEAST)
+    p, q = np.ravel(wanted).astype(np.float64), np.ravel(found).astype(np.float64)
+    if p.min() < 0 or abs(p.sum() - 1) > _OFF:
+        p, q = _softmax(p), _softmax(q)
+    q = np.maximum(q, LEAST)
     counts = p >= LEAST
     return float((p[counts] * np.log(p[counts] / q[counts])).sum())
 
 
 LEAST = 1 / 512
+_OFF = 0.01  # from 1, that probabilities in float may add up to
 
 
-def _probabilities(scores: NDArray[Any]) -> NDArray[np.float64]:
-    flat = np.asarray(scores, np.float64).ravel()
-    if flat.min() >= 0 and abs(flat.sum() - 1) < 0.1:
-        return flat
-    grown = np.exp(flat - flat.max())
+def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    grown = np.exp(scores - scores.max())
     total: NDArray[np.float64] = grown / grown.sum()
     return total

@@ -12,7 +12,7 @@ from pairs import Net, Node, conv, dense, depthwise, floats, integers, pair_of
 from edgekit_converters.quantize.chain import biases, rounding
 from edgekit_converters.quantize.chain.biases import applied, correct, float_means, limited
 from edgekit_converters.quantize.chain.improve import Wishes, improve
-from edgekit_converters.quantize.chain.judge import Judge, Nearness
+from edgekit_converters.quantize.chain.judge import Judge, Nearness, divergence
 from edgekit_converters.quantize.chain.pair import Pair
 from edgekit_converters.quantize.chain.rounding import round_weights
 from edgekit_converters.quantize.chain.taps import mean_taps
@@ -154,6 +154,19 @@ def test_what_beats_what(
         for share, apart in (mine, theirs)
     )
     assert one.beats(other) is wins
+
+
+def test_probabilities_in_8_bits_that_do_not_add_up_to_1_are_still_probabilities() -> None:
+    wanted = np.append(np.full(1000, 0.0007), 0.3)
+    found = np.rint(wanted * 256) / 256
+    assert found.sum() < 0.5
+    assert abs(divergence(wanted, found)) < 0.01
+
+
+def test_scores_that_are_no_probabilities_go_through_a_softmax() -> None:
+    scores = np.array([3.0, -1.0, 0.5])
+    assert divergence(scores, scores + 7.0) == pytest.approx(0.0, abs=1e-12)
+    assert divergence(scores, -scores) > 1.0
 
 
 def test_without_classes_less_noise_beats_more() -> None:
