@@ -41,6 +41,7 @@ class LazyGroup(click.Group):
         "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
         "bundle": ("edgekit.cli.bundle:bundle", "What a device needs, in one file."),
         "targets": ("edgekit.cli.targets:targets", "The devices that edgekit knows."),
+        "doctor": ("edgekit.cli.doctor:doctor", "What is wrong here, and what mends it."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
