@@ -67,15 +67,15 @@ class Row:
 ROWS = {
     "plain TFLiteConverter": Row(None),
     "default": Row(Wishes(), wanted=0.90),
-    "--round": Row(Wishes(rounding=True), wanted=0.93),
-    "--estimator auto": Row(Wishes(estimator="auto")),
+    "with --round": Row(Wishes(rounding=True), wanted=0.93),
+    "with --estimator auto": Row(Wishes(estimator="auto")),
     "plain TFLiteConverter, per tensor": Row(None, per_tensor=True),
     "default, per tensor": Row(Wishes(per_tensor=True), per_tensor=True),
-    "--round, per tensor": Row(
+    "with --round, per tensor": Row(
         Wishes(rounding=True, per_tensor=True), per_tensor=True, wanted=0.84
     ),
 }
-DEFAULT = [name for name in ROWS if name != "--estimator auto"]
+DEFAULT = [name for name in ROWS if name != "with --estimator auto"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
