@@ -77,13 +77,13 @@ def light_files() -> dict[str, Path]:
         if spec is None or spec.origin is None:
             continue
         found |= _inside(Path(spec.origin).resolve().parent, package)
-    return found | _inside(targets_dir().resolve(), _TARGETS, suffix=".toml")
+    return found | _inside(targets_dir().resolve(), _TARGETS)
 
 
-def _inside(folder: Path, name: str, suffix: str = "") -> dict[str, Path]:
+def _inside(folder: Path, name: str) -> dict[str, Path]:
     """The files below a folder, but for caches and what is hidden."""
     found = {}
-    for path in sorted(folder.rglob(f"*{suffix}")):
+    for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
         if path.is_file() and not hidden and path.suffix not in _LEFT_OUT:
