@@ -1,8 +1,9 @@
 """What the TensorFlow Lite GPU delegate takes, operator by operator.
 
-The rules are those by which the delegate itself decides, read from its source; a test holds
-them against TensorFlow's own check. An operator that it does not know runs on the CPU; one
-in a version later than the published list names, or with 8-bit integers, is `uncertain`.
+The rules are those by which the delegate itself decides, read from its source. An operator
+that it does not know runs on the CPU; one in a version later than the published list names,
+or with 8-bit integers, is `uncertain`. (The check in TensorFlow 2.21's own wheel,
+`Analyzer.analyze(gpu_compatibility=True)`, calls every model compatible.)
 
 Source: tensorflow/lite/tools/versioning/gpu_compatibility.cc and
 https://www.tensorflow.org/lite/performance/gpu_advanced
@@ -290,44 +291,18 @@ def _lstm(use: Use) -> str | None:
 
 
 _ONE = _computed(1)
-_ELEMENTWISE = [
-    "ABS",
-    "CEIL",
-    "COS",
-    "ELU",
-    "EXP",
-    "FLOOR",
-    "GELU",
-    "LOG",
-    "LOGISTIC",
-    "NEG",
-    "RSQRT",
-    "SIGN",
-    "SIN",
-    "SQRT",
-    "SQUARE",
-    "TANH",
-]
-_COMPARISONS = [
-    "EQUAL",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "LOGICAL_AND",
-    "NOT_EQUAL",
-]
-_OPERANDS = [
-    "ATAN2",
-    "DIV",
-    "FLOOR_DIV",
-    "FLOOR_MOD",
-    "MAXIMUM",
-    "MINIMUM",
-    "POW",
-    "SQUARED_DIFFERENCE",
-    "SUB",
-]
+_ELEMENTWISE = (
+    *("ABS", "CEIL", "COS", "ELU", "EXP", "FLOOR", "GELU", "LOG"),
+    *("LOGISTIC", "NEG", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH"),
+)
+_COMPARISONS = (
+    *("EQUAL", "GREATER", "GREATER_EQUAL", "LESS"),
+    *("LESS_EQUAL", "LOGICAL_AND", "NOT_EQUAL"),
+)
+_OPERANDS = (
+    *("ATAN2", "DIV", "FLOOR_DIV", "FLOOR_MOD", "MAXIMUM"),
+    *("MINIMUM", "POW", "SQUARED_DIFFERENCE", "SUB"),
+)
 
 # Operator -> why the delegate would refuse one; None if it takes it.
 RULES: dict[str, Rule] = {

@@ -45,7 +45,7 @@ def test_a_cpu_target_runs_all_on_the_cpu(graph: Any, op: Any) -> None:
     [
         pytest.param("RELU", 1, {"dtype": "float32"}, "gpu", id="on the list"),
         pytest.param("RELU", 2, {"dtype": "float32"}, "uncertain", id="later version"),
-        pytest.param("CUMSUM", 1, {"dtype": "float32"}, "uncertain", id="not on the list"),
+        pytest.param("CUMSUM", 1, {"dtype": "float32"}, "cpu", id="not on the list"),
         pytest.param("RELU", 1, {"dtype": "int8"}, "uncertain", id="quantized"),
         pytest.param("RELU", 1, {"dtype": "int64"}, "cpu", id="integers"),
         pytest.param("MyLayer", 1, {"dtype": "float32"}, "cpu", id="custom"),
