@@ -21,6 +21,7 @@ from edgekit.files import told
 from edgekit.flatbuffer import Graph, OpView, read_model
 from edgekit.flatbuffer.metadata import associated_files, pack_file
 from edgekit.flatbuffer.tables import text
+from edgekit.measure import tool
 from edgekit.targets import Npu, Target
 
 VARIABLE = "EDGEKIT_VELA"
@@ -375,11 +376,5 @@ def _estimate(rows: Sequence[Row], npu: Npu, vela: str) -> Estimate:
 
 
 def _version(vela: str) -> str:
-    try:
-        done = subprocess.run(
-            [vela, "--version"], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    found = re.search(r"\d+(\.\d+)+", done.stdout)
+    found = re.search(r"\d+(\.\d+)+", tool(vela, "--version") or "")
     return found[0] if found else ""

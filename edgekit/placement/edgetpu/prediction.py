@@ -161,7 +161,7 @@ def with_partition(ops: Sequence[OpView], alone: Sequence[Verdict]) -> list[Verd
     1. on the Edge TPU for sure if it is in the first part whichever way uncertain ones
        turn out, and depends on none;
     2. on the CPU for sure if it may not go elsewhere, or depends on such a one that
-       depends on 1;
+       depends on 1, or if nothing is uncertain and it is not in the first part;
     3. uncertain else.
 
     Args:
@@ -174,6 +174,8 @@ def with_partition(ops: Sequence[OpView], alone: Sequence[Verdict]) -> list[Verd
     sure = (hopeful & wary) - doubtful - downstream(ops, doubtful)
     after = downstream(ops, sure)
     lost = downstream(ops, {i for i in after if alone[i][0] == "cpu"})
+    if not doubtful:
+        lost = {*range(len(ops))} - sure
     detail = "it depends on an operator that runs on the CPU after the Edge TPU"
     apart = refused(statuses.ONE_SUBGRAPH, detail)
     found = []
