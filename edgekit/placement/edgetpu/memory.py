@@ -23,9 +23,10 @@ from typing import Literal
 from edgekit.flatbuffer import Graph, OpView, TensorView
 
 MIB = 2**20
-_LARGE_IMAGE = 320  # pixels a side; from here on activations leave little room
-_LEAST = 6 * MIB  # free for parameters in every log of smaller images
-_LEAST_BESIDE_LARGE = 1 * MIB  # in the tightest log of larger ones
+# Pixels a side of the input, and what was free for parameters beside the activations of
+# inputs up to that size in every log and compiled file.
+_LEAST = ((320, 6 * MIB), (640, 3 * MIB // 2))
+_LEAST_OF_ALL = 1 * MIB  # in the tightest log, of 1920 x 1058 pixels
 _MOST = round(7.88 * MIB)  # no log shows more
 _MOST_CLASSES = 1008
 _LSTM_FACTOR = 10
@@ -182,8 +183,9 @@ _INPUTS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOS
 
 def _free(graph: Graph) -> tuple[int, int]:
     """Memory for parameters, at the least and at the most."""
-    sides = [size for tensor in graph.inputs for size in tensor.shape[1:3]]
-    return (_LEAST if max(sides, default=0) <= _LARGE_IMAGE else _LEAST_BESIDE_LARGE), _MOST
+    side = max((size for tensor in graph.inputs for size in tensor.shape[1:3]), default=0)
+    least = next((free for pixels, free in _LEAST if side <= pixels), _LEAST_OF_ALL)
+    return least, _MOST
 
 
 def _kept(sizes: Sequence[int], free: int) -> set[int]:
