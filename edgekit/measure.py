@@ -20,7 +20,7 @@ from edgekit.errors import InputError
 MIB = 2**20
 _PROC = Path("/proc")
 _SYS = Path("/sys")
-_TOOL_TIMEOUT_S = 2.0
+_TOOL_TIMEOUT_S = 5.0
 _CHUNK = 2**20
 
 
@@ -190,8 +190,8 @@ def _field(path: Path, name: str) -> str | None:
     return None
 
 
-def _tool(*command: str) -> str | None:
-    """Return what a program of the system prints, or None."""
+def tool(*command: str) -> str | None:
+    """Return what a program of the system prints; None if it is missing, late or fails."""
     program = shutil.which(command[0])
     if program is None:
         return None
@@ -210,7 +210,7 @@ def _tool(*command: str) -> str | None:
 
 def _board() -> str | None:
     if sys.platform == "darwin":
-        return _tool("sysctl", "-n", "hw.model")
+        return tool("sysctl", "-n", "hw.model")
     return _read(_PROC / "device-tree/model") or _read(
         _SYS / "devices/virtual/dmi/id/product_name"
     )
@@ -218,7 +218,7 @@ def _board() -> str | None:
 
 def _cpu_name() -> str | None:
     if sys.platform == "darwin":
-        return _tool("sysctl", "-n", "machdep.cpu.brand_string")
+        return tool("sysctl", "-n", "machdep.cpu.brand_string")
     if sys.platform == "win32":
         return platform.processor() or None
     cpuinfo = _PROC / "cpuinfo"
@@ -265,7 +265,7 @@ def _memory_mb() -> float | None:
     if sys.platform == "win32":
         return _windows_memory_mb()
     if sys.platform == "darwin":
-        size = _tool("sysctl", "-n", "hw.memsize")
+        size = tool("sysctl", "-n", "hw.memsize")
         return int(size) / MIB if size else None
     kilobytes = _field(_PROC / "meminfo", "MemTotal")
     return round(int(kilobytes.split()[0]) / 1024, 1) if kilobytes else None
@@ -296,7 +296,7 @@ _THROTTLE_BITS = {
 
 
 def _throttled() -> tuple[str, ...] | None:
-    answer = _tool("vcgencmd", "get_throttled")
+    answer = tool("vcgencmd", "get_throttled")
     return throttle_flags(answer) if answer else None
 
 

@@ -5,14 +5,13 @@ Nothing here loads the library; `edgekit.runtime.delegates` does, in a child pro
 
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import DeviceError, EdgekitError, MissingExtra, TargetError, UsageError
+from edgekit.measure import tool
 
 VARIABLE = "EDGEKIT_EDGETPU"
 
@@ -42,7 +41,6 @@ _USB = {("1a6e", "089a"), ("18d1", "9302")}
 _PCI = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000
 _PACKAGES = ("libedgetpu1-std", "libedgetpu1-max")
-_TOOL_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,20 +226,9 @@ def installed_library() -> Library | None:
 
 
 def _package_version(package: str) -> str | None:
-    tool = shutil.which("dpkg-query")
-    if tool is None:
-        return None
-    try:
-        done = subprocess.run(
-            [tool, "-W", "-f", "${db:Status-Status} ${Version}", package],
-            capture_output=True,
-            text=True,
-            timeout=_TOOL_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    status, _, version = done.stdout.partition(" ")
+    """Version of an installed Debian package."""
+    said = tool("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package)
+    status, _, version = (said or "").partition(" ")
     return version or None if status == "installed" else None
 
 

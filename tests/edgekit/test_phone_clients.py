@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from phone import detect, listen
+from small import dense_model
 
 from edgekit.artifact import read_manifest, write_manifest
-from edgekit.flatbuffer import Table, pack
-from edgekit.flatbuffer.schema import enum_values
 from edgekit.manifest import Manifest
 from edgekit.runtime import load
 
@@ -18,62 +17,12 @@ SAMPLES = 1_600
 WORDS = ("yes", "no", "noise")
 
 
-def _listener() -> bytes:
-    """A dense layer from a waveform to three words, and a softmax."""
-    rng = np.random.default_rng(2)
-    weights = rng.normal(0, 0.2, (len(WORDS), SAMPLES)).astype(np.float32)
-    float32 = enum_values("TensorType")["FLOAT32"]
-    tensors = [
-        Table("Tensor", name=name, shape=np.array(shape, np.int32), type=float32, buffer=buffer)
-        for name, shape, buffer in [
-            ("sound", (1, SAMPLES), 0),
-            ("weights", weights.shape, 1),
-            ("logits", (1, len(WORDS)), 0),
-            ("scores", (1, len(WORDS)), 0),
-        ]
-    ]
-
-    def op(index: int, inputs: list[int], output: int, options: Table) -> Table:
-        return Table(
-            "Operator",
-            opcode_index=index,
-            inputs=np.array(inputs, np.int32),
-            outputs=np.array([output], np.int32),
-            builtin_options=options,
-        )
-
-    names = ("FULLY_CONNECTED", "SOFTMAX")
-    codes = [enum_values("BuiltinOperator")[name] for name in names]
-    graph = Table(
-        "SubGraph",
-        tensors=tensors,
-        inputs=np.array([0], np.int32),
-        outputs=np.array([3], np.int32),
-        operators=[
-            op(0, [0, 1, -1], 2, Table("FullyConnectedOptions")),
-            op(1, [2], 3, Table("SoftmaxOptions", beta=1.0)),
-        ],
-    )
-    data = np.frombuffer(weights.tobytes(), np.uint8)
-    model = Table(
-        "Model",
-        version=3,
-        operator_codes=[
-            Table("OperatorCode", builtin_code=code, deprecated_builtin_code=code, version=1)
-            for code in codes
-        ],
-        subgraphs=[graph],
-        buffers=[Table("Buffer"), Table("Buffer", data=data)],
-    )
-    return pack(model)
-
-
 def test_the_audio_classifier_hears_what_edgekit_hears(tmp_path: Path) -> None:
     path = tmp_path / "words.tflite"
     manifest = Manifest(
         name="words", task="keywords", labels=WORDS, front_end={"sample_rate_hz": RATE}
     )
-    path.write_bytes(write_manifest(_listener(), manifest))
+    path.write_bytes(write_manifest(dense_model(SAMPLES), manifest))
     sounds = np.random.default_rng(3).uniform(-1, 1, (5, SAMPLES)).astype(np.float32)
     np.save(tmp_path / "sounds.npy", sounds)
     heard = listen(path, tmp_path / "sounds.npy", RATE)

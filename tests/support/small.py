@@ -9,14 +9,27 @@ from edgekit.manifest import Manifest, Output, Preprocessing
 
 
 def small_model() -> bytes:
-    """Return a classifier of 4 values, with labels and a manifest: a dense layer, a softmax."""
+    """Return a classifier of 4 values, with labels and a manifest."""
+    manifest = Manifest(
+        name="small",
+        task="classify",
+        labels=("one", "two", "three"),
+        preprocessing=Preprocessing(),
+        outputs=(Output(name="scores", role="probabilities"),),
+    )
+    return write_manifest(dense_model(4), manifest)
+
+
+def dense_model(values: int) -> bytes:
+    """Return a classifier of so many values into 3 classes: a dense layer, a softmax."""
     rng = np.random.default_rng(0)
-    weights, bias = rng.normal(size=(3, 4)).astype("f4"), rng.normal(size=3).astype("f4")
+    weights = (rng.normal(size=(3, values)) * (4 / values) ** 0.5).astype("f4")
+    bias = rng.normal(size=3).astype("f4")
     tensors = [
         Table("Tensor", name=name, shape=np.array(shape, np.int32), buffer=buffer)
         for name, shape, buffer in (
-            ("x", (1, 4), 0),
-            ("weights", (3, 4), 1),
+            ("x", (1, values), 0),
+            ("weights", (3, values), 1),
             ("bias", (3,), 2),
             ("logits", (1, 3), 0),
             ("scores", (1, 3), 0),
@@ -56,11 +69,4 @@ def small_model() -> bytes:
         subgraphs=[graph],
         buffers=buffers,
     )
-    manifest = Manifest(
-        name="small",
-        task="classify",
-        labels=("one", "two", "three"),
-        preprocessing=Preprocessing(),
-        outputs=(Output(name="scores", role="probabilities"),),
-    )
-    return write_manifest(pack(model), manifest)
+    return pack(model)
