@@ -334,6 +334,21 @@ def _batch_stays(view: OpInGraph) -> Verdict | None:
     return "uncertain", "it moves the batch, or its order is computed"
 
 
+def _leading_ones(view: OpInGraph) -> Verdict | None:
+    before, after = view.shape(0), view.outputs[0].shape if view.outputs else ()
+    if _without_leading_ones(before) == _without_leading_ones(after):
+        return None
+    return (
+        "uncertain",
+        f"it takes a size out of {list(before)} that does not lead: refused up to runtime 12",
+    )
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((i for i, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
+
+
 def _narrow_lstm(view: OpInGraph) -> Verdict | None:
     width = view.shape(0)[-1] if view.shape(0) else 0
     if width <= _WIDEST_LSTM:
@@ -353,6 +368,7 @@ CHECKS: dict[str, Check] = {
     "doubling": _doubling,
     "few_positions": _few_positions,
     "free_corners": _free_corners,
+    "leading_ones": _leading_ones,
     "little_padding": _little_padding,
     "narrow_lstm": _narrow_lstm,
     "no_activation": _no_activation,

@@ -390,14 +390,32 @@ def test_a_wide_lstm_may_end_the_whole_compilation(graph: Any, op: Any, tensor: 
 
 def test_a_refusal_outweighs_a_doubt(graph: Any, op: Any, tensor: Any) -> None:
     made = graph(
-        [op(op="SUM", inputs="x axes", outputs="y")],
-        x=tensor(shape=(1, 8192, 2, 3)),
+        [op(op="MEAN", inputs="x axes", outputs="y")],
+        x=tensor(shape=(1, 8193, 2, 3)),
         axes=_int32(tensor, 1, 2, 3),
         y=tensor(shape=(1,)),
     )
     place_, reason = judge(made, made.ops[0])
     assert place_ == "cpu"
     assert "multiple of 4" in reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param((1, 1, 1, 10), (1, 10), "edgetpu", id="leading"),
+        pytest.param((1, 5, 1, 10), (5, 10), "uncertain", id="between"),
+    ],
+)
+def test_a_squeeze_takes_leading_sizes_out(
+    graph: Any, op: Any, tensor: Any, before: Any, after: Any, expected: str
+) -> None:
+    made = graph(
+        [op(op="SQUEEZE", inputs="x", outputs="y")],
+        x=tensor(shape=before),
+        y=tensor(shape=after),
+    )
+    assert judge(made, made.ops[0])[0] == expected
 
 
 def test_a_compiled_file_says_itself_what_runs_where(graph: Any, op: Any) -> None:
