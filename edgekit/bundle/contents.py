@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from packaging.requirements import Requirement
 
 from edgekit.bundle.device import Device, Needs
-from edgekit.bundle.download import Wheel
-
-_TOOLS = {"pip"}
+from edgekit.bundle.download import PIP, Wheel
 
 _READ_ME = """\
 edgekit for {title}
@@ -30,7 +28,7 @@ def pinned(fetched: Mapping[str, Sequence[Wheel]]) -> dict[str, Needs]:
         python: {
             wheel.name: Requirement(f"{wheel.name}=={wheel.version}")
             for wheel in wheels
-            if wheel.name not in _TOOLS
+            if wheel.name != PIP
         }
         for python, wheels in fetched.items()
     }

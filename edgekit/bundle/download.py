@@ -26,9 +26,8 @@ from edgekit.files import told
 
 _ROUNDS = 10
 _NO_WHEEL = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
-_NO_NETWORK = re.compile(
-    r"Retrying \(Retry|Failed to establish|NewConnectionError|name resolution"
-)
+_NO_NETWORK = re.compile(r"Retrying \(.*connection broken by '?(?P<why>.*)")
+PIP = "pip"  # goes with the wheels: a bare system has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +158,10 @@ def _pip(needs: Sequence[Requirement], device: Device, python: str, folder: Path
     )
     if done.returncode == 0:
         return None
-    if _NO_NETWORK.search(done.stderr):
+    if broken := _NO_NETWORK.search(done.stderr):
         msg = (
             "The package index cannot be reached, and --wheels downloads from it.\n"
-            f"pip says: {_last_line(done.stderr)}\n"
+            f"pip says: {broken['why']}\n"
             "Is this computer on a network? Without --wheels the device downloads them itself."
         )
         raise DeviceError(msg)

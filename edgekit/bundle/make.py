@@ -19,7 +19,7 @@ from edgekit.bundle.contents import (
     settings,
 )
 from edgekit.bundle.device import Device, Needs, choose_pythons, python_problems
-from edgekit.bundle.download import Wheel, download
+from edgekit.bundle.download import PIP, Wheel, download
 from edgekit.bundle.fit import (
     Candidate,
     common_target,
@@ -36,7 +36,6 @@ from edgekit.records import to_json
 from edgekit.targets import load_target
 
 PROGRAM = "run.sh"
-PIP = "pip"
 _CONTENTS = "bundle.json"
 
 Files = dict[str, Path | bytes]

@@ -246,6 +246,12 @@ def test_integers_are_those_of_this_machine(
     assert {name: value for name, value in apart.items() if value > most[name]} == {}
 
 
+def test_the_doctor_finds_the_interpreter_well(pi: Pi) -> None:
+    findings = {each["code"]: each for each in pi.edgekit("doctor")["findings"]}
+    assert findings["interpreter"]["level"] == "ok"
+    assert findings["interpreter"]["text"].startswith(pi.board.runtime)
+
+
 def test_what_needs_tensorflow_says_so(pi: Pi) -> None:
     if pi.board is not BOARDS[0]:
         pytest.skip("the same on all boards")

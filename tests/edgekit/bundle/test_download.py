@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from edgekit.bundle.archive import Entry, write_zip
 from edgekit.bundle.device import Device
 from edgekit.bundle.download import download, read_wheel
-from edgekit.errors import MissingExtra, TargetError
+from edgekit.errors import DeviceError, MissingExtra, TargetError
 from edgekit.targets import load_target
 
 pytestmark = pytest.mark.skipif(find_spec("pip") is None, reason="pip is not installed")
@@ -111,3 +111,15 @@ def test_a_python_without_pip_is_told_how_to_get_it(
     monkeypatch.setattr("importlib.util.find_spec", {}.get)
     with pytest.raises(MissingExtra, match="ensurepip"):
         wheels_for(tmp_path, "a")
+
+
+def test_an_index_that_cannot_be_reached_is_named_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    with pytest.raises(DeviceError, match="index cannot be reached") as raised:
+        wheels_for(tmp_path, "a")
+    assert "127.0.0.1" in str(raised.value)
