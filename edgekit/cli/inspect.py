@@ -17,6 +17,8 @@ def show(found: Document) -> None:
     """Show what is in the file, and where it runs."""
     integer = "yes" if found["fully_integer"] else f"no, {len(found['float_islands'])} in float"
     where = ", ".join(f"{count} {name}" for name, count in found["summary"].items() if count)
+    if "edgetpu" in where and not (found["compiler"] or found["compiled"]):
+        where += ", as predicted"
     manifest = found["manifest"] or {}
     tables.facts(
         [

@@ -53,6 +53,7 @@ def compiled(tmp_path: Path, model: Path) -> Path:
 
 def test_a_target_with_an_edge_tpu_says_what_becomes_of_the_parameters(model: Path) -> None:
     shown = " ".join(call("inspect", model, "--target", "coral-usb").stdout.split())
+    assert "on coral-usb 1 edgetpu, as predicted" in shown
     assert "packed, fits on the chip" in shown
     found = document("inspect", model, "--target", "coral-usb")
     assert found["memory"]["verdict"] == "fits"
@@ -66,6 +67,7 @@ def test_a_compiled_file_tells_what_was_compiled_in(compiled: Path) -> None:
     assert "Edge TPU runtime 13 or later" in shown
     assert "640 B of parameters" in shown
     assert "left on the CPU nothing" in shown
+    assert "predicted" not in call("inspect", compiled, "--target", "coral-usb").stdout
     found = document("inspect", compiled)
     assert found["compiled"]["min_runtime"] == 13
     assert (found["compiled"]["cached_bytes"], found["compiled"]["streamed_bytes"]) == (640, 96)
