@@ -1,11 +1,13 @@
 """The accelerators and operator sets that a model can be run with."""
 
+import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.errors import UnknownName, UsageError
+from edgekit.guarded import if_it_dies
 from edgekit.runtime import edgetpu, problems
 from edgekit.runtime.backends import Backend
 
@@ -70,10 +72,20 @@ def parse(text: str | None) -> tuple[str, str]:
     return name, device
 
 
-def native_library(text: str | None) -> str:
-    """Name of the native library that a delegate loads here; empty if it needs none."""
+@contextlib.contextmanager
+def if_it_dies_here(text: str | None, backend: Backend) -> Iterator[None]:
+    """Leave a hint for the case that a delegate's library ends this process meanwhile.
+
+    Args:
+        text: The delegate; nothing is said of one without a library.
+        backend: The interpreter package that uses it.
+    """
     names = edgetpu.library_names() if DELEGATES[parse(text)[0]].libraries else ()
-    return names[0] if names else ""
+    if not names:
+        yield
+        return
+    with if_it_dies(problems.foreign_library(names[0], backend)):
+        yield
 
 
 def interpreter_options(text: str | None, backend: Backend) -> dict[str, Any]:

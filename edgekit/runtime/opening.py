@@ -66,7 +66,9 @@ def load(
             delegate=delegate,
             threads=threads,
         )
-    return _open(path, open_backend(backend), delegate or "cpu", threads, keep_state=keep_state)
+    package = open_backend(backend)
+    with delegates.if_it_dies_here(delegate, package):
+        return _open(path, package, delegate or "cpu", threads, keep_state=keep_state)
 
 
 def check_file(path: Path) -> None:

@@ -1,12 +1,10 @@
 """The child's half of a guarded trial: open a file and run it once."""
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
 
-from edgekit.guarded import if_it_dies
-from edgekit.runtime import delegates, problems
+from edgekit.runtime import delegates
 from edgekit.runtime.backends import open_backend
 from edgekit.runtime.model import TensorSpec
 from edgekit.runtime.opening import load
@@ -18,16 +16,8 @@ def run_once(*, path: str, backend: str, delegate: str | None, threads: int) -> 
     Raises:
         EdgekitError: As `edgekit.runtime.load`.
     """
-    library = delegates.native_library(delegate)
-    hint = (
-        if_it_dies(problems.foreign_library(library, open_backend(backend)))
-        if library
-        else contextlib.nullcontext()
-    )
-    with hint:
-        model = load(
-            Path(path), backend=backend, delegate=delegate, threads=threads, probe=False
-        )
+    model = load(Path(path), backend=backend, delegate=delegate, threads=threads, probe=False)
+    with delegates.if_it_dies_here(delegate, open_backend(backend)):
         model.raw({spec.name: zeros(spec) for spec in model.inputs})
     return True
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgekit.errors import (
@@ -172,6 +173,22 @@ def test_a_crash_names_the_build_that_fits(library: Build, relu: Path) -> None:
     library("void *tflite_plugin_create_delegate() { abort(); }")
     with pytest.raises(EdgekitError, match=r"died from SIGABRT(.|\n)*16\.0TF2\.19\.1-1"):
         load(relu, delegate="edgetpu")
+
+
+def test_a_crash_in_a_command_names_it_too(library: Build, relu: Path, tmp_path: Path) -> None:
+    library("void *tflite_plugin_create_delegate() { abort(); }")
+    np.save(tmp_path / "x.npy", np.zeros((1, 4), np.float32))
+    arguments = ["run", str(relu), str(tmp_path / "x.npy"), "--delegate", "edgetpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "edgekit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 3
+    assert "died from SIGABRT" in done.stderr
+    assert "16.0TF2.19.1-1" in done.stderr
 
 
 def test_every_name_is_tried_and_listed(monkeypatch: pytest.MonkeyPatch) -> None:
