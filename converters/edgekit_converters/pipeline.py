@@ -79,6 +79,8 @@ class ArtifactResult:
         sqnr_db: Signal to quantization noise of each output, on the calibration data.
         steps: What the chain after the converter did, and what each step brought on
             held-out calibration samples.
+        left_alone: Layers that the chain did not treat, or not in every step, with the
+            reason.
         layers: How each layer fares in integers, the worst first; empty without
             `--diagnose`.
         kept_float: Layers that stayed in float, as asked or as found.
@@ -106,6 +108,7 @@ class ArtifactResult:
     agreement: Fraction | None
     sqnr_db: dict[str, Any]
     steps: tuple[Step, ...]
+    left_alone: dict[str, str]
     layers: tuple[LayerDiagnosis, ...]
     kept_float: tuple[str, ...]
     verified_in: tuple[str, ...]
@@ -346,6 +349,7 @@ def _finish(
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,
         steps=converted.steps.get(plan.scheme, ()),
+        left_alone=converted.left_alone.get(plan.scheme, {}),
         layers=converted.layers.get(plan.scheme, ()),
         kept_float=converted.kept_float.get(plan.scheme, ()),
         verified_in=runtimes,

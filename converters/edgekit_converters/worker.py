@@ -46,6 +46,7 @@ class Converted:
         probe_file: Random inputs that suit the model, as .npz.
         import_difference: Largest relative difference between the model and `float_file`.
         steps: What the chain after the converter did, by scheme.
+        left_alone: Layers that the chain did not treat, with the reason, by scheme.
         layers: How each layer fares in integers, by scheme.
         kept_float: Layers that stayed in float, as asked or as found, by scheme.
         pruning: Before and after, or None.
@@ -65,6 +66,7 @@ class Converted:
     probe_file: str
     import_difference: float
     steps: dict[str, tuple[Step, ...]]
+    left_alone: dict[str, dict[str, str]]
     layers: dict[str, tuple[LayerDiagnosis, ...]]
     kept_float: dict[str, tuple[str, ...]]
     pruning: dict[str, Any] | None
@@ -139,6 +141,7 @@ class _Work:
             probe_file=str(self._probe_file),
             import_difference=difference,
             steps={scheme: each.steps for scheme, each in made.items()},
+            left_alone={scheme: each.left_alone for scheme, each in made.items()},
             layers={scheme: each.layers for scheme, each in made.items() if each.layers},
             kept_float={scheme: each.kept_float for scheme, each in made.items()},
             pruning=pruning,

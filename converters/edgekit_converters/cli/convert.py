@@ -56,6 +56,10 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
       edgekit convert model.keras --target raspberry-pi-4 --calibrate photos/ -o out/
       edgekit convert model.h5 --target coral-usb --target android \\
           --calibrate photos/ --evaluate labelled/ --max-drop 1 -o out/
+      edgekit convert model.keras --prune channels:0.5 --epochs 5 --data labelled/ \\
+          --calibrate photos/ --round -o out/
+      edgekit convert model.keras --qat 3 --data labelled/ --evaluate labelled/ -o out/
+      edgekit convert model.keras --calibrate synthetic --integer-only -o out/
       edgekit convert model.keras --scheme float16 -o out/
       edgekit convert --recipe out/recipe.toml -o again/
     """

@@ -35,7 +35,11 @@ _OPTIONS = (
         metavar="EPOCHS",
         help="Train for integers, on --data; for models that lose too much otherwise.",
     ),
-    click.option("--data", metavar="DATA", help="Labelled data to train on."),
+    click.option(
+        "--data",
+        metavar="DATA",
+        help="Data to train on; without labels it learns from the model's own outputs.",
+    ),
     click.option("--seed", type=int, help="Which samples, and other random choices.  [0]"),
     click.option("--per-tensor", is_flag=True, default=None, help="One scale a weight tensor."),
     click.option(

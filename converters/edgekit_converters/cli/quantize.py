@@ -27,6 +27,12 @@ def quantize(recipe: Recipe, output: Path) -> ArtifactResult:
     \b
     Examples:
       edgekit quantize model.keras --calibrate photos/ -o model.tflite
+      edgekit quantize model.keras --calibrate photos/ --round --estimator auto \\
+          --diagnose -o model.tflite
+      edgekit quantize model.keras --calibrate photos/ --evaluate labelled/ \\
+          --auto-keep-float --max-drop 1 -o model.tflite
+      edgekit quantize model.keras --qat 3 --data labelled/ -o model.tflite
+      edgekit quantize model.keras --calibrate synthetic --integer-only -o model.tflite
       edgekit quantize model.keras --scheme dynamic -o model.tflite
       edgekit quantize model.h5 --calibrate x.npy --io int8 --evaluate test.npz \\
           --max-drop 1 -o model.tflite

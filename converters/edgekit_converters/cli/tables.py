@@ -1,6 +1,6 @@
 """How results of the heavy half look on a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgekit.cli import tables
@@ -10,6 +10,7 @@ _HEADS = ("target", "scheme / io", "size", "gzip", "float", "here", "agree")
 _NUMBERS = ("size", "gzip", "float", "here", "agree")
 
 _MOST_LAYERS = 12
+_MOST_NAMES = 3
 _LONGEST_NAME = 26
 
 
@@ -97,6 +98,7 @@ def _compiled(target: str, compiled: Document) -> str:
 
 def show_steps(artifacts: Sequence[Document]) -> None:
     """Show what the chain did, once for each scheme."""
+    left_alone = {each["scheme"]: each["left_alone"] for each in artifacts}
     for scheme, steps in {each["scheme"]: each["steps"] for each in artifacts}.items():
         if len(steps) < 2:
             continue
@@ -113,7 +115,18 @@ def show_steps(artifacts: Sequence[Document]) -> None:
         ]
         heads = (f"{scheme}, step by step", "agree", "divergence", "noise", "", "took")
         tables.table(heads, rows, numbers=("agree", "divergence", "noise", "took"))
+        for line in _left_alone(left_alone[scheme]):
+            tables.line(line)
         tables.line()
+
+
+def _left_alone(layers: Mapping[str, str]) -> Iterator[str]:
+    """Name the layers that the chain did not treat, a line for each reason."""
+    for reason in dict.fromkeys(layers.values()):
+        names = [_short(name) for name, why in layers.items() if why == reason]
+        rest = len(names) - _MOST_NAMES
+        more = f" and {rest} more" if rest > 0 else ""
+        yield f"left alone: {', '.join(names[:_MOST_NAMES])}{more} ({reason})"
 
 
 def show_layers(artifacts: Sequence[Document]) -> None:

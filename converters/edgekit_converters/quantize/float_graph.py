@@ -122,6 +122,20 @@ def interpreter(data: bytes, name: str, threads: int = 1, *, plain: bool = True)
     return made
 
 
+def resize(made: Any, shapes: Sequence[Sequence[int]], name: str) -> None:
+    """Give the inputs of an open model other shapes.
+
+    Raises:
+        SourceError: It does not take them.
+    """
+    try:
+        for detail, shape in zip(made.get_input_details(), shapes, strict=True):
+            made.resize_tensor_input(detail["index"], list(shape))
+        made.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise _does_not_run(name, error) from error
+
+
 def run(made: Any, name: str) -> None:
     """Run the model once on the inputs that were set.
 

@@ -81,6 +81,7 @@ class Made:
         model: The file, float32 in and out.
         float_model: The float model that it stands for, layer by layer.
         steps: What the chain after the converter did.
+        left_alone: Layers that the chain did not treat, or not in every step, with the reason.
         layers: How each layer fares in integers; empty without `--diagnose`.
         kept_float: Layers that stayed in float, as asked or as found.
     """
@@ -88,6 +89,7 @@ class Made:
     model: bytes
     float_model: bytes
     steps: tuple[Step, ...] = ()
+    left_alone: dict[str, str] = dataclasses.field(default_factory=dict)
     layers: tuple[LayerDiagnosis, ...] = ()
     kept_float: tuple[str, ...] = ()
 
@@ -150,8 +152,8 @@ class Maker:
         """Convert with the engine that can, and improve what it made."""
         with self._given.watch.step(f"convert {self._scheme}", f"Converting to {self._scheme}"):
             model = self._converted(keep_float)
-        usual = not self._given.trained and not self._rewritten  # the chain knows usual layers
-        if self._scheme == "int8" and self._feed and usual and self._chain(keep_float).any:
+        untrained = not self._given.trained  # training has found the biases
+        if self._scheme == "int8" and self._feed and untrained and self._chain(keep_float).any:
             return self._improved(model, self._feed, keep_float)
         original = self._float_of().read_bytes() if self._feed else b""
         return Made(model=model, float_model=original, kept_float=keep_float)
@@ -221,12 +223,11 @@ class Maker:
                 given.folder,
                 self._chain(keep_float),
             )
-        for name, reason in made.left_alone.items():
-            _log.info("Layer %s is left alone: %s.", name, reason)
         return Made(
             model=made.model,
             float_model=made.float_model,
             steps=made.steps,
+            left_alone=made.left_alone,
             kept_float=keep_float,
         )
 

@@ -1,5 +1,6 @@
 """The chain: each step makes a candidate, and the better one goes on."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit.errors import SourceError
 from edgekit.files import atomic_write
 from edgekit.flatbuffer.graph import Graph
 from edgekit.runtime.quantize import quantize
@@ -24,6 +26,8 @@ from edgekit_converters.quantize.chain.pair import Array, Pair
 from edgekit_converters.quantize.chain.ranges import set_ranges
 from edgekit_converters.quantize.chain.rounding import round_weights
 from edgekit_converters.quantize.second_engine import quantize_tflite
+
+_log = logging.getLogger(__name__)
 
 HELD_OUT = 4  # every fourth sample judges and teaches nothing
 FEW = 8  # with fewer samples there is nothing to hold out
@@ -60,7 +64,7 @@ class Improved:
         model: The integer model.
         float_model: The float model that it computes about the same as, layer by layer.
         steps: What was done, in order; the first is the converter's own.
-        left_alone: Layers that no step treated, with the reason.
+        left_alone: Layers that were not treated, or not in every step, with the reason.
     """
 
     model: bytes
@@ -143,7 +147,7 @@ def improve(
     chain = _Chain(best, samples, teaching, folder, wishes)
     for name, work in chain.works():
         start = time.perf_counter()
-        candidate = work(best)
+        candidate = chain.tried(name, work, best)
         if candidate is None:
             continue
         reached = judge.nearness(candidate.integer_model)
@@ -151,12 +155,12 @@ def improve(
         steps.append(_step(name, reached, start, kept=kept))
         if kept:
             best, nearness = candidate, reached
-    left_alone = Pair(float_model, integer_model).left_alone  # rounding hides what is paired
-    return Improved(best.integer_model, best.float_model, tuple(steps), left_alone)
+    return Improved(best.integer_model, best.float_model, tuple(steps), chain.left_alone)
 
 
 Work = Callable[[Candidate], Candidate | None]  # None where there is nothing to do
-Change = Callable[[Pair, dict[int, Array], dict[int, Array]], object]
+# Gives the names of layers that it left as they are, with the reason, if there are any.
+Change = Callable[[Pair, dict[int, Array], dict[int, Array]], dict[str, str] | None]
 
 
 # How channels are evened out: name of the step, method and strength of `equalize`. Which one
@@ -177,6 +181,9 @@ class _Chain:
         teaching: Those that steps may learn from.
         folder: Working folder.
         wishes: Which steps are wanted.
+
+    Attributes:
+        left_alone: Layers that were not treated, or not in every step, with the reason.
     """
 
     def __init__(
@@ -193,6 +200,21 @@ class _Chain:
         self._teaching = teaching
         self._folder = folder
         self._wishes = wishes
+        self._floats = _floats(original.integer_model)
+        pair = Pair(original.float_model, original.integer_model)
+        self.left_alone = dict(pair.left_alone)
+
+    def tried(self, name: str, work: Work, best: Candidate) -> Candidate | None:
+        """Do a step; None where it has nothing to do, or the model does not allow it."""
+        try:
+            candidate = work(best)
+        except SourceError as error:
+            _log.warning("The step '%s' was left out. %s", name, str(error).splitlines()[0])
+            return None
+        if candidate is None or _floats(candidate.integer_model) <= self._floats:
+            return candidate
+        _log.info("The step '%s' was left out: it would leave more operators in float.", name)
+        return None
 
     def works(self) -> Iterator[tuple[str, Work]]:
         """Yield each step with its name."""
@@ -218,7 +240,7 @@ class _Chain:
             return None
         taught = self._teaching if samples is None else samples
         given = (stacked(graph, taught) for graph in (pair.graph, pair.float_graph))
-        change(pair, *given)
+        self.left_alone |= change(pair, *given) or {}
         return Candidate(best.float_model, pair.pack())
 
     def _ranged(self, estimator: str, _: Candidate) -> Candidate | None:
@@ -287,6 +309,11 @@ def stacked(graph: Graph, samples: Sequence[Inputs]) -> dict[int, Array]:
             values = quantize(values, tensor.scale[0], tensor.zero_point[0], tensor.dtype)
         found[index] = values.astype(tensor.dtype)
     return found
+
+
+def _floats(model: bytes) -> int:
+    """Count the operators that are no integer ones."""
+    return len(Graph(model).float_islands)
 
 
 def _named(sample: Inputs, name: str) -> Array:

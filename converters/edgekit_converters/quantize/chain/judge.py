@@ -97,7 +97,8 @@ def divergence(wanted: NDArray[Any], found: NDArray[Any]) -> float:
     Scores go through a softmax where the original's are no probabilities; those of a model
     in 8 bits need not add up to 1. The sum is over the classes that the original gives at
     least half a step of 8 bits, and a q below that counts as that: else a thousand classes
-    near 0 would outweigh the one that matters.
+    near 0 would outweigh the one that matters. Over some classes the sum would go below 0,
+    so that each counts with p log(p / q) - p + q, which never does.
 
     >>> round(divergence(np.array([0.5, 0.5]), np.array([0.25, 0.75])), 4)
     0.1438
@@ -107,7 +108,8 @@ def divergence(wanted: NDArray[Any], found: NDArray[Any]) -> float:
         p, q = _softmax(p), _softmax(q)
     q = np.maximum(q, LEAST)
     counts = p >= LEAST
-    return float((p[counts] * np.log(p[counts] / q[counts])).sum())
+    p, q = p[counts], q[counts]
+    return float((p * np.log(p / q) - p + q).sum())
 
 
 LEAST = 1 / 512

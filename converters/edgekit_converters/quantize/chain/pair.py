@@ -1,5 +1,6 @@
 """The float file and the integer file of one model, layer by layer."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.flatbuffer.graph import Graph, OpView
+from edgekit.flatbuffer.schema import enum_values
 from edgekit.flatbuffer.tables import Table, pack
 
 Array = NDArray[Any]
@@ -14,6 +16,11 @@ Floats = NDArray[np.float64]
 
 # Operator -> axis of its weights that numbers the output channels.
 WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+# What has no weights, though it may take a constant.
+ARITHMETIC = frozenset(
+    ["ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"]
+)
+_INT32 = enum_values("TensorType")["INT32"]
 _HALF_STEP = 0.51  # how far nearest rounding moves a weight, with room for float32
 
 
@@ -45,6 +52,9 @@ class Layer:
 class Pair:
     """A float model and its integer counterpart; the integer one can be changed.
 
+    A layer without bias gets one of zeros in the integer file, for corrections. Steps of an
+    unrolled layer share their weights and would get a bias each; they stay without.
+
     Args:
         float_model: The float .tflite.
         integer_model: The integer one, from the same source.
@@ -60,7 +70,7 @@ class Pair:
         self, float_model: bytes, integer_model: bytes, *, rounded: bool = False
     ) -> None:
         self.float_graph = Graph(float_model)
-        self.graph = Graph(integer_model)
+        self.graph = with_biases(Graph(integer_model))
         self._rounded = rounded
         self.layers: list[Layer] = []
         self.left_alone: dict[str, str] = {}
@@ -146,12 +156,19 @@ class Pair:
     def _obstacle(self, layer: Layer) -> str | None:
         """Say why a layer cannot be treated, or None."""
         integer = self.graph.main.tensors
-        if len(layer.op.inputs) < 3 or layer.op.inputs[2] < 0:
-            return "it has no bias in the integer file"
-        if any(not integer[i].is_constant for i in layer.op.inputs[1:3]):
+        if not integer[layer.op.inputs[1]].is_constant:
             return "its weights are computed"
         if any(integer[i].dtype != "int8" for i in layer.op.inputs[:2]):
             return "it stayed in float"
+        return self._bias_obstacle(layer) or self._weights_obstacle(layer)
+
+    def _bias_obstacle(self, layer: Layer) -> str | None:
+        if not _has_bias(layer.op):
+            return "it has no bias, and others share its weights"
+        is_constant = self.graph.main.tensors[layer.op.inputs[2]].is_constant
+        return None if is_constant else "its bias is computed"
+
+    def _weights_obstacle(self, layer: Layer) -> str | None:
         if self.weights(layer).shape != layer.weights.shape:
             return "its weights have another shape in the integer file"
         steps = (self.real_weights(layer) - layer.weights) / along(self.scales(layer), layer)
@@ -161,6 +178,8 @@ class Pair:
 
     def _has_weights(self, op: OpView) -> bool:
         """Whether an operator reads a constant of several dimensions in 8 bits."""
+        if op.op in ARITHMETIC:
+            return False
         tensors = [self.graph.main.tensors[i] for i in op.inputs if i >= 0]
         return any(t.is_constant and t.dtype == "int8" and len(t.shape) > 1 for t in tensors)
 
@@ -180,6 +199,55 @@ class Pair:
             tensor.buffer = len(model.buffers)
             model.buffers.append(Table("Buffer"))
         model.buffers[tensor.buffer].data = content
+
+
+def with_biases(graph: Graph) -> Graph:
+    """Return an integer model whose layers all have a bias; its tree is changed."""
+    tensors, missing = graph.main.tensors, []
+    uses = readers(graph)
+    for op in graph.ops:
+        if op.op in WEIGHTED and not _has_bias(op) and uses[op.inputs[1]] == 1:
+            given, weights = (tensors[i] for i in op.inputs[:2])
+            if weights.is_constant and given.dtype == weights.dtype == "int8":
+                missing.append(op)
+    for op in missing:
+        _add_bias(graph, op)
+    return Graph(graph.file) if missing else graph
+
+
+def readers(graph: Graph) -> Counter[int]:
+    """Count how many operators read each tensor of the main graph."""
+    return Counter(index for op in graph.ops for index in set(op.inputs))
+
+
+def _add_bias(graph: Graph, op: OpView) -> None:
+    """Give a layer a bias of zeros."""
+    model = graph.file.model
+    main = model.subgraphs[0]
+    given, weights = (graph.main.tensors[i] for i in op.inputs[:2])
+    count = weights.shape[WEIGHTED[op.op]]
+    table: Table = main.operators[op.index]
+    table.inputs = np.array([*op.inputs[:2], len(main.tensors)], np.int32)
+    main.tensors.append(
+        Table(
+            "Tensor",
+            shape=np.array([count], np.int32),
+            type=_INT32,
+            buffer=len(model.buffers),
+            name=f"{graph.main.tensors[op.outputs[0]].name.partition(';')[0]}_bias",
+            quantization=Table(
+                "QuantizationParameters",
+                scale=np.array(weights.scale, np.float32) * np.float32(given.scale[0]),
+                zero_point=np.zeros(len(weights.scale), np.int64),
+            ),
+            has_rank=True,
+        )
+    )
+    model.buffers.append(Table("Buffer", data=np.zeros(4 * count, np.uint8)))
+
+
+def _has_bias(op: OpView) -> bool:
+    return len(op.inputs) > 2 and op.inputs[2] >= 0
 
 
 def along(values: Floats, layer: Layer) -> Floats:

@@ -27,7 +27,7 @@ import numpy as np
 
 from edgekit.progress import track
 from edgekit_converters.quantize.chain.biases import Inputs, applied, limited
-from edgekit_converters.quantize.chain.pair import Array, Floats, Layer, Pair, along
+from edgekit_converters.quantize.chain.pair import Array, Floats, Layer, Pair, along, readers
 from edgekit_converters.quantize.chain.taps import covariance, groups_of, mean_taps, seen
 from edgekit_converters.quantize.chain.walk import BUDGET_BYTES, Walk, samples_within
 
@@ -54,13 +54,15 @@ def round_weights(pair: Pair, inputs: Inputs, float_inputs: Inputs) -> dict[str,
     Raises:
         SourceError: An operator does not run.
     """
-    left = {}
+    left, uses = {}, readers(pair.graph)
     for layer, values, wanted in _layers(pair, inputs, float_inputs):
         count = layer.weights.size // len(layer.bias)
-        if count <= MOST_TAPS:
-            pair.set_weights(layer, _rounded(pair, layer, values, wanted))
-        else:
+        if count > MOST_TAPS:
             left[layer.name] = f"an output has {count:,} weights, more than {MOST_TAPS:,}"
+        elif uses[layer.op.inputs[1]] > 1:
+            left[layer.name] = f"{uses[layer.op.inputs[1]]} operators share its weights"
+        else:
+            pair.set_weights(layer, _rounded(pair, layer, values, wanted))
         taps = mean_taps(pair.float_graph, layer.float_op, wanted)
         mean = applied(layer.weights, taps, layer) + layer.bias
         taps = mean_taps(pair.graph, layer.op, values)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 
 import numpy as np
 
 from edgekit.flatbuffer.cut import cut
 from edgekit.flatbuffer.graph import Graph, OpView
-from edgekit.flatbuffer.tables import Table, pack
+from edgekit.flatbuffer.tables import Table
 from edgekit_converters.quantize.chain.pair import Array, Floats
+from edgekit_converters.quantize.chain.part import part
 from edgekit_converters.quantize.chain.walk import Walk
 from edgekit_converters.quantize.float_graph import interpreter, run
 
@@ -30,7 +30,7 @@ class Tail:
         self._given = sorted(index for index in alive if index in read)
         self._made = sorted({i for i in self._outputs if any(i in op.outputs for op in ops)})
         if ops and self._made:
-            content = _behind(graph, after, self._given, self._made)
+            content = part(graph, slice(after + 1, None), self._given, self._made)
             self._model = interpreter(content, "the model", threads=2, plain=False)
 
     def run(self, values: Mapping[int, Array], sample: int) -> list[Array]:
@@ -56,29 +56,6 @@ class Tail:
                 for index, detail in zip(self._made, details, strict=True)
             }
         return [found[index] for index in self._outputs]
-
-
-def _behind(graph: Graph, after: int, given: list[int], made: list[int]) -> bytes:
-    """Pack the operators behind one of them."""
-    model, main = copy(graph.file.model), copy(graph.file.model.subgraphs[0])
-    main.operators = main.operators[after + 1 :]
-    main.inputs, main.outputs = np.array(given, np.int32), np.array(made, np.int32)
-    model.subgraphs = [main, *model.subgraphs[1:]]
-    model.signature_defs = model.metadata = model.metadata_buffer = None
-    model.buffers = _read_buffers(model)
-    return pack(model)
-
-
-def _read_buffers(model: Table) -> list[Table]:
-    """Return the buffers of a model, emptied where no operator reads them."""
-    kept = {0}
-    for subgraph in model.subgraphs:
-        read = {int(i) for op in subgraph.operators for i in op.inputs if i >= 0}
-        kept |= {subgraph.tensors[i].buffer for i in read}
-    return [
-        buffer if number in kept else Table("Buffer")
-        for number, buffer in enumerate(model.buffers)
-    ]
 
 
 def alone(graph: Graph, op: OpView, values: Mapping[int, Array]) -> Array:

@@ -2,8 +2,11 @@
 
 Each operator runs on all samples before the next one begins, so that its constants can be
 changed in between and everything behind it sees the change. It runs in the interpreter's
-own kernels: what is measured is what a device computes. Where an operator treats its first
-dimension as a batch, one run takes many samples.
+own kernels: what is measured is what a device computes.
+
+Where an operator treats its first dimension as a batch, one run takes many samples. A delegate
+may refuse that, or the operator, and is then left out. An operator that calls other subgraphs
+runs beside them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +18,9 @@ from numpy.typing import NDArray
 from edgekit.errors import SourceError
 from edgekit.flatbuffer.cut import cut
 from edgekit.flatbuffer.graph import Graph, OpView
-from edgekit_converters.quantize.float_graph import interpreter, run
+from edgekit_converters.quantize.chain.pair import ARITHMETIC
+from edgekit_converters.quantize.chain.part import part
+from edgekit_converters.quantize.float_graph import interpreter, resize, run
 
 Array = NDArray[Any]
 BUDGET_BYTES = 512 * 2**20  # activations that are alive at the same time
@@ -48,9 +53,6 @@ _EACH = frozenset(
         "SQUARE",
         "TANH",
     ]
-)
-_PAIRWISE = frozenset(
-    ["ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"]
 )
 # Operators that name dimensions: which input does, and whether it leaves the first one alone.
 _Untouched = Callable[[Array, int], bool]
@@ -104,13 +106,33 @@ class Walk:
             self.values[op.outputs[0]] = self.values[given[0]].reshape(self._count, *shape)
             return
         size = self._together(op, given)
-        made, ends = self._opened(op, given, size)
+        found = None
+        for together, plain in dict.fromkeys([(size, False), (size, True), (1, True)]):
+            found = found or self._alone(op, given, together, plain=plain)
+        self.values |= dict(
+            zip(op.outputs, found or self._beside_subgraphs(op, given), strict=True)
+        )
+
+    def _alone(
+        self, op: OpView, given: list[int], size: int, *, plain: bool
+    ) -> list[Array] | None:
+        """Run one operator by itself, some samples at a time; None if it does not run so."""
+        try:
+            made, ends = self._opened(op, given, size, plain=plain)
+            return self._ran(made, op, [self.values[index] for index in given], ends, size)
+        except SourceError:
+            return None
+
+    def _ran(
+        self, made: Any, op: OpView, given: list[Array], ends: list[int], size: int
+    ) -> list[Array]:
+        """Run an opened operator on all samples."""
         outputs = made.get_output_details()
         found: list[Array] = []
         for start in range(0, self._count, size):
             first = min(start, self._count - size)  # the last group overlaps the one before
-            for end, index in zip(ends, given, strict=True):
-                values = self.values[index][first : first + size]
+            for end, whole in zip(ends, given, strict=True):
+                values = whole[first : first + size]
                 made.set_tensor(
                     end, values.reshape(-1, *values.shape[2:]) if size > 1 else values[0]
                 )
@@ -123,30 +145,33 @@ class Walk:
             ]
             for rows, values in zip(found, results, strict=True):
                 rows[first : first + size] = values.reshape(size, *rows.shape[1:])
-        self.values |= dict(zip(op.outputs, found, strict=True))
+        return found
+
+    def _beside_subgraphs(self, op: OpView, given: list[int]) -> list[Array]:
+        """Run an operator in a model that keeps the subgraphs that it may call."""
+        data = part(self.graph, slice(op.index, op.index + 1), given, op.outputs)
+        made = interpreter(data, f"operator {op.op}", threads=2)
+        ends = [detail["index"] for detail in made.get_input_details()]
+        return self._ran(made, op, [self.values[index] for index in given], ends, 1)
 
     @staticmethod
     def _shape(values: Array, size: int) -> tuple[int, ...]:
         """Shape of what an operator gives for one sample."""
         return (1, *values.shape[1:]) if size > 1 else values.shape
 
-    def _opened(self, op: OpView, given: list[int], size: int) -> tuple[Any, list[int]]:
+    def _opened(
+        self, op: OpView, given: list[int], size: int, *, plain: bool
+    ) -> tuple[Any, list[int]]:
         """Open one operator for a number of samples; return it with its inputs."""
         table = self.graph.file.model.subgraphs[0].operators[op.index]
         data, name = cut(self.graph.file.model, table), f"operator {op.op}"
-        try:
-            made = interpreter(data, name, threads=2, plain=False)
-        except SourceError:  # a delegate refuses it
-            made = interpreter(data, name, threads=2)
+        made = interpreter(data, name, threads=2, plain=plain)
         details = made.get_input_details()
         if len(details) != len(given):
             msg = f"Operator {op.op} reads values that nothing computes."
             raise SourceError(msg)
         if size > 1:
-            for detail in details:
-                shape = [size, *detail["shape"][1:].tolist()]
-                made.resize_tensor_input(detail["index"], shape)
-            made.allocate_tensors()
+            resize(made, [[size, *detail["shape"][1:].tolist()] for detail in details], name)
         return made, [detail["index"] for detail in details]
 
     def _together(self, op: OpView, given: list[int]) -> int:
@@ -171,7 +196,7 @@ def side_by_side(graph: Graph, op: OpView, given: Iterable[int]) -> bool:
     flowing = [tensors[i].shape for i in (*given, *op.outputs)]
     if any(len(shape) < 2 or shape[0] != 1 for shape in flowing):
         return False
-    if op.op in _PAIRWISE:
+    if op.op in ARITHMETIC:
         shapes = [tensors[i].shape for i in op.inputs]
         return len({len(shape) for shape in flowing}) == 1 and all(
             len(shape) < len(flowing[0]) or shape[0] == 1 for shape in shapes

@@ -6,7 +6,8 @@ Every tensor is rounded once, when something first needs it. What needs it, by l
 2. ReLU and ReLU6 are computed together with the layer before them, if nothing else uses
    that: only their result is rounded. Other activations are layers of their own.
 3. Sigmoid, softmax and tanh have the range that the int8 kernels give them.
-4. Layers that move values or pick some keep the range of their input.
+4. Layers that move values or pick some keep the range of their input; those that average
+   some are rounded in it once more.
 5. Concatenations take all inputs in one range: what nothing else uses is rounded there only.
 6. Rescaling, Normalization and BatchNorm are a multiplication and an addition.
 7. Everything else is called as it is, its inputs and outputs rounded; what is not known
@@ -40,13 +41,14 @@ REFUSED = frozenset({
     "ConvLSTM2D", "ConvLSTM3D", "MultiHeadAttention", "GroupedQueryAttention", "Attention",
     "AdditiveAttention",
 })  # fmt: skip
-KEEPS_RANGE = frozenset({
-    "ActivityRegularization", "AlphaDropout", "AveragePooling1D", "AveragePooling2D",
-    "Cropping1D", "Cropping2D", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise",
-    "GetItem", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Identity", "MaxPooling1D",
-    "MaxPooling2D", "Permute", "RepeatVector", "Reshape", "SpatialDropout1D",
-    "SpatialDropout2D", "Squeeze", "ExpandDims", "Transpose", "UpSampling1D", "UpSampling2D",
-    "ZeroPadding1D", "ZeroPadding2D",
+AVERAGES = frozenset({"AveragePooling1D", "AveragePooling2D"})
+KEEPS_RANGE = AVERAGES | frozenset({
+    "ActivityRegularization", "AlphaDropout", "Cropping1D", "Cropping2D", "Dropout",
+    "Flatten", "GaussianDropout", "GaussianNoise", "GetItem", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "Identity", "MaxPooling1D", "MaxPooling2D", "Permute",
+    "RepeatVector", "Reshape", "SpatialDropout1D", "SpatialDropout2D", "Squeeze",
+    "ExpandDims", "Transpose", "UpSampling1D", "UpSampling2D", "ZeroPadding1D",
+    "ZeroPadding2D",
 })  # fmt: skip
 ONE_OP = frozenset({
     "Add", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "LeakyReLU", "Maximum",
@@ -121,6 +123,7 @@ class _Builder:
         self._exact: dict[int, FakeQuant] = {}  # tensors that wait to be rounded, by identity
         self._takes_relu: set[int] = set()
         self._rounded: dict[int, Any] = {}
+        self._range_of: dict[int, FakeQuant] = {}  # rounded tensors, by identity
         self._alive: list[Any] = []  # identities hold as long as tensors live
         self._ranges: list[FakeQuant] = []
         self._kernels: dict[int, FakeWeights] = {}
@@ -157,7 +160,7 @@ class _Builder:
             args, kwargs = keras.tree.map_structure(self._round, (args, kwargs))
         given = self._twins.of(call)(*args, **kwargs)
         if kind in KEEPS_RANGE:
-            return given
+            return self._kept(call, args[0] if args else next(iter(kwargs.values())), given)
         if kind not in ONE_OP and kind != "Concatenate":
             self._untreated.append(call.name)
         for tensor in keras.tree.flatten(given):
@@ -212,7 +215,25 @@ class _Builder:
         if key not in self._rounded:
             self._ranges.append(self._exact[key])
             self._rounded[key] = self._exact[key](tensor)
+            self._ranged(self._rounded[key], self._exact[key])
         return self._rounded[key]
+
+    def _ranged(self, tensor: Any, source: FakeQuant) -> Any:
+        """Note the range that a tensor is rounded in."""
+        self._range_of[id(tensor)] = source
+        self._alive.append(tensor)
+        return tensor
+
+    def _kept(self, call: Call, x: Any, given: Any) -> Any:
+        """Hand the range of a layer's input on."""
+        source = self._range_of.get(id(x))
+        if source is None:
+            return given
+        if _averages(call.layer):
+            return self._ranged(source(given, follows=True), source)
+        for tensor in keras.tree.flatten(given):
+            self._ranged(tensor, source)
+        return given
 
     # Layers
 
@@ -319,6 +340,12 @@ class _Builder:
         total = self._round(self._wait(total, name))
         share = 1 / len(tensors)
         return self._wait(self._constant(total, share, multiply=True, name=name), name)
+
+
+def _averages(layer: Any) -> bool:
+    """Whether a layer that keeps its range computes values that were not there."""
+    blends = getattr(layer, "interpolation", "nearest") != "nearest"
+    return type(layer).__name__ in AVERAGES or blends
 
 
 def _plain(layer: Any) -> bool:

@@ -58,12 +58,14 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
         start = keras.initializers.Constant(value)
         return self.add_weight(shape=(), initializer=start, trainable=False, name=name)
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """Round."""
+    def call(self, x: Any, training: bool | None = None, follows: bool = False) -> Any:
+        """Round; what `follows` is rounded in this range and does not change it."""
+        if self.watching and follows:
+            return x
         if self.watching:
             self._seen.append((float(keras.ops.min(x)), float(keras.ops.max(x))))
             return x
-        if training and self.fixed is None:
+        if training and self.fixed is None and not follows:
             step = (1 - MOMENTUM) * self.learning
             low = keras.ops.minimum(keras.ops.min(x), 0.0)
             high = keras.ops.maximum(keras.ops.max(x), SMALLEST)
@@ -72,7 +74,12 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
         low, high = (keras.ops.convert_to_tensor(each) for each in (self.low, self.high))
         return tensorflow().quantization.fake_quant_with_min_max_vars(x, low, high, 8)
 
-    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:  # noqa: ARG002 (as keras calls it)
+    def compute_output_spec(
+        self,
+        x: Any,
+        training: bool | None = None,  # noqa: ARG002 (as keras calls it)
+        follows: bool = False,  # noqa: ARG002 (as keras calls it)
+    ) -> Any:
         """Shape and type of the result."""
         return keras.KerasTensor(x.shape, x.dtype)
 

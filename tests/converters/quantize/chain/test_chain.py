@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pairs import Net, Node, conv, dense, depthwise, floats, integers, pair_of
 
+from edgekit.errors import SourceError
+from edgekit.flatbuffer.tables import pack
 from edgekit_converters.quantize.chain import biases, rounding
+from edgekit_converters.quantize.chain import improve as chain_of_steps
 from edgekit_converters.quantize.chain.biases import applied, correct, float_means, limited
 from edgekit_converters.quantize.chain.improve import Wishes, improve
 from edgekit_converters.quantize.chain.judge import Judge, Nearness, divergence
@@ -77,6 +82,72 @@ def test_a_layer_with_other_weights_is_left_alone_with_the_reason(pair: Pair) ->
     assert again.left_alone == {"a": "its weights are others in the integer file"}
 
 
+def without_bias() -> Net:
+    """Return two layers without biases behind one with; it is called twice."""
+    shared, bias = uneven(4, 4, seed=6), np.full(4, 0.1)
+    return {
+        "a": dense(uneven(4, 6, seed=5), bias),
+        "b": Node(op="FULLY_CONNECTED", inputs=("a",), weights=shared),
+        "c": Node(op="FULLY_CONNECTED", inputs=("b",), weights=uneven(4, 4, seed=7)),
+    }
+
+
+def test_a_layer_without_bias_gets_one_for_its_correction() -> None:
+    samples = np.random.default_rng(0).normal(size=(30, 1, 6)).repeat(2, axis=0)
+    pair = pair_of(without_bias(), (1, 6), samples)
+    assert [layer.name for layer in pair.layers] == ["a", "b", "c"]
+    for layer in pair.layers[1:]:
+        assert bias_of(pair, layer).tolist() == [0.0] * 4
+    correct(pair, integers(pair, samples), floats(pair, samples))
+    again = Pair(pair.float_graph.file.data, pair.pack())
+    assert np.abs(bias_of(again, again.layers[1])).max() > 0
+
+
+def test_steps_that_share_their_weights_get_no_bias_each() -> None:
+    samples = np.random.default_rng(0).normal(size=(30, 1, 6))
+    pair = pair_of(without_bias(), (1, 6), samples)
+    for graph in (pair.float_graph, pair.graph):
+        operators = graph.file.model.subgraphs[0].operators
+        ends = slice(None, 2 if graph is pair.graph else None)
+        operators[2].inputs = np.array([operators[2].inputs[0], operators[1].inputs[1]])
+        operators[1].inputs = operators[1].inputs[ends]
+    again = Pair(pack(pair.float_graph.file.model), pair.pack())
+    assert [layer.name for layer in again.layers] == ["a"]
+    assert again.left_alone == dict.fromkeys(
+        "bc", "it has no bias, and others share its weights"
+    )
+
+
+def test_a_step_that_does_not_run_is_left_out_and_named(
+    pair: Pair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: Any) -> None:
+        msg = "operator CONV_2D does not run\nin this interpreter"
+        raise SourceError(msg)
+
+    monkeypatch.setattr(biases, "correct", fail)
+    original, before = pair.float_graph.file.data, pair.graph.file.data
+    made = improve(original, before, named(draw(9, seed=4)), tmp_path, Wishes(equalize=False))
+    assert made.model == before
+    said = "The step 'bias correction' was left out. operator CONV_2D does not run"
+    assert [each.message for each in caplog.records] == [said]
+
+
+def test_a_step_that_leaves_more_operators_in_float_is_left_out(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_float(source: Path, result: Path, **_: Any) -> None:
+        result.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(chain_of_steps, "quantize_tflite", in_float)
+    wishes, samples = Wishes(bias_correction=False), named(draw(9, seed=4))
+    made = improve(pair.float_graph.file.data, pair.graph.file.data, samples, tmp_path, wishes)
+    assert [step.name for step in made.steps] == ["nearest rounding"]
+
+
 def test_a_bias_that_is_set_reads_back_within_a_step(pair: Pair) -> None:
     layer = pair.layers[2]
     wanted = np.linspace(-1, 1, len(layer.bias))
@@ -135,6 +206,17 @@ def test_without_wishes_the_chain_changes_nothing(pair: Pair, tmp_path: Path) ->
     made = improve(original, before, samples, tmp_path, nothing)
     assert made.model == before
     assert [step.name for step in made.steps] == ["nearest rounding"]
+
+
+SCORES = st.lists(st.floats(1e-6, 1.0), min_size=4, max_size=4).map(
+    lambda each: np.array(each) / sum(each)
+)
+
+
+@given(SCORES, SCORES)
+def test_a_divergence_is_never_below_zero(wanted: Any, found: Any) -> None:
+    assert divergence(wanted, found) >= -1e-12
+    assert divergence(wanted, wanted) == 0
 
 
 @pytest.mark.parametrize(

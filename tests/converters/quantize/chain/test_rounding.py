@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import Net, conv, dense, depthwise, floats, integers, outputs, pair_of
 
+from edgekit.flatbuffer.tables import pack
 from edgekit_converters.quantize.chain import rounding
+from edgekit_converters.quantize.chain.pair import Pair
 from edgekit_converters.quantize.chain.rounding import (
     best_rounding,
     cost,
@@ -189,6 +191,20 @@ def test_a_layer_with_too_many_taps_is_named_and_keeps_its_weights(
     before = pair.weights(pair.layers[0]).copy()
     left = round_weights(pair, integers(pair, samples), floats(pair, samples))
     assert left == {"a": "an output has 256 weights, more than 100"}
+    assert np.array_equal(pair.weights(pair.layers[0]), before)
+
+
+def test_operators_that_share_weights_are_named_and_keep_them() -> None:
+    samples = pictures()
+    net = {"a": conv(some(4, 1, 1, 4), some(4)), "b": conv(some(4, 1, 1, 4), some(4), "a")}
+    pair = pair_of(net, SHAPE, samples)
+    for graph in (pair.float_graph, pair.graph):
+        one, other = graph.file.model.subgraphs[0].operators
+        other.inputs = np.array([other.inputs[0], one.inputs[1], other.inputs[2]], np.int32)
+    pair = Pair(pack(pair.float_graph.file.model), pair.pack())
+    before = pair.weights(pair.layers[0]).copy()
+    left = round_weights(pair, integers(pair, samples), floats(pair, samples))
+    assert left == dict.fromkeys("ab", "2 operators share its weights")
     assert np.array_equal(pair.weights(pair.layers[0]), before)
 
 

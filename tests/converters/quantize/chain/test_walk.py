@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pairs import Net, Node, conv, depthwise, floats, integers, outputs, pair_of
 
+from edgekit.errors import SourceError
 from edgekit.flatbuffer.graph import Graph
 from edgekit_converters.quantize.chain import walk
 from edgekit_converters.quantize.chain.taps import mean_taps, real, windows
@@ -69,6 +70,55 @@ def test_samples_side_by_side_compute_what_each_computes_alone(
     assert together.keys() == alone.keys()
     for index, values in alone.items():
         np.testing.assert_array_equal(together[index], values)
+
+
+@pytest.mark.tf
+def test_an_operator_that_calls_other_subgraphs_runs_beside_them(float_file: Any) -> None:
+    import tensorflow as tf
+
+    def net(x: Any) -> Any:
+        chosen = tf.cond(tf.reduce_sum(x) > 0, lambda: x * 2.0, lambda: x - 1.0)
+        return tf.nn.relu(chosen) + 1.0
+
+    model = float_file(net, (1, 4)).read_bytes()
+    samples = np.random.default_rng(0).normal(size=(9, 1, 4)).astype(np.float32)
+    graph = Graph(model)
+    assert "IF" in [op.op for op in graph.ops]
+    walked = Walk(graph, {graph.main.inputs[0]: samples})
+    list(walked.steps())
+    (end,) = graph.main.outputs
+    np.testing.assert_allclose(walked.values[end], outputs(model, samples), atol=1e-6)
+
+
+def test_what_a_delegate_refuses_runs_without_one(
+    samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, tried = walk.interpreter, []
+
+    def refusing(*args: Any, plain: bool = True, **wishes: Any) -> Any:
+        tried.append(plain)
+        if not plain:
+            msg = "XNNPack delegate failed to reshape runtime"
+            raise SourceError(msg)
+        return opened(*args, plain=plain, **wishes)
+
+    pair = pair_of(net(np.random.default_rng(0)), SHAPE, samples)
+    monkeypatch.setattr(walk, "interpreter", refusing)
+    walked = Walk(pair.float_graph, floats(pair, samples))
+    list(walked.steps())
+    (end,) = pair.float_graph.main.outputs
+    wanted = outputs(pair.float_graph.file.data, samples.astype(np.float32))
+    np.testing.assert_allclose(walked.values[end], wanted, atol=1e-6)
+    assert tried.count(False) == tried.count(True)
+
+
+def test_a_model_that_does_not_run_says_which_operator(samples: Any) -> None:
+    pair = pair_of(net(np.random.default_rng(0)), SHAPE, samples)
+    (op,) = (each for each in pair.graph.ops if each.op == "CONCATENATION")
+    options = pair.graph.file.model.subgraphs[0].operators[op.index].builtin_options
+    options.axis = 9
+    with pytest.raises(SourceError, match="operator CONCATENATION does not run"):
+        list(Walk(Graph(pair.pack()), integers(pair, samples)).steps())
 
 
 def test_an_operator_that_mixes_the_first_dimension_runs_sample_by_sample() -> None:

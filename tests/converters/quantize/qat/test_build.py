@@ -59,7 +59,14 @@ def test_fake_quantization_stays_close_to_float(family: str, build: Build) -> No
 
 @pytest.mark.parametrize("per_tensor", [False, True], ids=["per channel", "per tensor"])
 @pytest.mark.parametrize(
-    "name", ["residual", "depthwise", "dense", "sounds", "enlarged", "activations"]
+    "name",
+    [
+        "dense",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("residual", "depthwise", "sounds", "enlarged", "activations")
+        ),
+    ],
 )
 def test_the_file_is_all_integer_and_agrees_with_fake_quantization(
     name: str, per_tensor: bool, build: Build, tmp_path: Path
@@ -77,6 +84,7 @@ def test_the_file_is_all_integer_and_agrees_with_fake_quantization(
     assert noise_db(expected, found) > 28
 
 
+@pytest.mark.slow
 def test_one_scale_a_tensor_is_what_the_file_holds(build: Build, tmp_path: Path) -> None:
     model = build("residual")
     fake = with_ranges(model, samples(model), per_tensor=True)
@@ -90,6 +98,31 @@ def test_nothing_is_rounded_between_an_addition_and_its_relu(build: Build) -> No
     add = next(each for each in fake.model.layers if isinstance(each, keras.layers.Add))
     (after,) = (node.operation for node in add._outbound_nodes)
     assert isinstance(after, keras.layers.ReLU)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(keras.layers.AveragePooling2D(3), id="average pool"),
+        pytest.param(keras.layers.UpSampling2D(interpolation="bilinear"), id="bilinear"),
+    ],
+)
+def test_what_averages_is_rounded_in_the_range_of_its_input(layer: Any) -> None:
+    inputs = keras.Input((6, 6, 2), name="picture")
+    model = keras.Model(inputs, layer(inputs))
+    x = samples(model, 4)
+    fake = with_ranges(model, x)
+    (only,) = fake.ranges
+    step = (float(only.high) - float(only.low)) / 255
+    steps = np.asarray(fake.model(x)) / step
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
+    assert np.abs(np.asarray(layer(x)) / step - steps).max() < 1.1
+
+
+def test_what_is_rounded_in_the_range_of_another_leaves_it() -> None:
+    layer = FakeQuant()
+    layer(np.array([[-9.0, 9.0]], np.float32), training=True, follows=True)
+    assert (float(layer.low), float(layer.high)) == (-1.0, 1.0)
 
 
 @pytest.mark.parametrize(

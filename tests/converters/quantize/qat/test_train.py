@@ -68,6 +68,7 @@ def to_file(trained: Trained, folder: Path) -> Path:
     return folder / "one.tflite"
 
 
+@pytest.mark.slow
 def test_it_learns_from_labels_and_the_file_says_what_the_trained_model_says(
     tmp_path: Path,
 ) -> None:
@@ -84,6 +85,7 @@ def test_it_learns_from_labels_and_the_file_says_what_the_trained_model_says(
     assert right(trained.plain) == pytest.approx(right(trained.model), abs=0.02)
 
 
+@pytest.mark.slow
 def test_without_labels_it_stays_with_its_own_outputs(tmp_path: Path) -> None:
     model = net(last=None)
     weights = [np.copy(np.asarray(each)) for each in model.weights]
@@ -119,6 +121,7 @@ def test_only_int8_is_trained_for(tmp_path: Path) -> None:
         quantize(recipe, tmp_path / "one.tflite")
 
 
+@pytest.mark.slow
 def test_one_command_trains_and_verifies(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -135,6 +138,7 @@ def test_one_command_trains_and_verifies(
     assert "learned from its own float outputs" in caplog.text
 
 
+@pytest.mark.slow
 def test_what_has_no_integer_op_is_calibrated_instead_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -146,6 +150,7 @@ def test_what_has_no_integer_op_is_calibrated_instead_and_named(
     assert "all ranges calibrated instead" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_recurrent_model_ends_with_its_layer_named(tmp_path: Path) -> None:
     model = keras.Sequential(
         [keras.Input((6, 4)), layers.LSTM(3, name="memory", unroll=True), layers.Dense(2)]
