@@ -147,7 +147,7 @@ println("${{best.categoryName()}} ${{best.score()}}")
 
 _KOTLIN_COMPILED = """\
 ```kotlin
-// build.gradle: implementation("com.google.ai.edge.litert:litert:2.3.0")
+// build.gradle: {packages}
 // The file goes into src/main/assets.
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
@@ -232,6 +232,13 @@ output.delete();
 """
 
 
+_LITERT = 'implementation("com.google.ai.edge.litert:litert:2.3.0")'
+_PACKAGES = {
+    "CPU": (_LITERT,),
+    "GPU": (_LITERT, 'implementation("com.google.ai.edge.litert:litert-gpu:2.3.0")'),
+}
+
+
 def _count(tensor: TensorView) -> int:
     count = 1
     for size in tensor.shape:
@@ -260,7 +267,10 @@ def _kotlin(facts: Facts, accelerator: str) -> str:
     first, result = facts.inputs[0], facts.outputs[0]
     if first.dtype == result.dtype == "float32":
         shown = _KOTLIN_COMPILED.format(
-            file=facts.file, accelerator=accelerator, count=_count(first)
+            file=facts.file,
+            accelerator=accelerator,
+            count=_count(first),
+            packages="; ".join(_PACKAGES[accelerator]),
         )
     else:
         shown = _KOTLIN_INTERPRETER.format(

@@ -1,16 +1,19 @@
 """What does not fit is said with every reason for every target at once."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgekit.errors import TargetError
+from edgekit.errors import MissingExtra, TargetError
 from edgekit.flatbuffer import Graph, Table, pack
 from edgekit.flatbuffer.schema import enum_values
+from edgekit.placement import ethos
 from edgekit.targets import load_target
 from edgekit_converters.export.checks import misfits, problems, refuse
 from edgekit_converters.export.plan import plans
+from edgekit_converters.pipeline import convert
 from edgekit_converters.recipe import Recipe
 
 
@@ -106,6 +109,22 @@ def test_wishes_that_no_target_can_meet_are_told_together() -> None:
     assert (
         "web: its runtime takes inputs and outputs of float32 or uint8; asked for int8" in said
     )
+
+
+def test_a_missing_compiler_is_said_before_anything_is_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ethos, "find_vela", lambda: None)
+    for name in ("m.keras", "x.npz"):
+        (tmp_path / name).touch()
+    recipe = Recipe(
+        model=str(tmp_path / "m.keras"),
+        calibrate=str(tmp_path / "x.npz"),
+        targets=("ethos-u55-128",),
+    )
+    with pytest.raises(MissingExtra, match=r"edgekit\[ethos\]"):
+        convert(recipe, tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
 
 
 @pytest.mark.parametrize(

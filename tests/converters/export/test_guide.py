@@ -88,7 +88,12 @@ def test_every_guide_belongs_to_a_target() -> None:
             "android-gpu",
             "float32",
             PICTURES,
-            ["Accelerator.GPU", "FloatArray of 192 values", "(byte - 127.5) / 127.5"],
+            [
+                "Accelerator.GPU",
+                "litert-gpu:",
+                "FloatArray of 192 values",
+                "(byte - 127.5) / 127.5",
+            ],
             id="GPU",
         ),
         pytest.param(
