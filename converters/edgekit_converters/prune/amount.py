@@ -145,12 +145,13 @@ def checked(text: str) -> Amount:
     """
     found = parse(text)
     if found.target is not None and load_target(found.target).name != "host":
-        raise TargetError(
-            found.target,
-            f"{found} needs times of single operators there, and there are none",
-            f"Prune by macs:{found.share:g} here and measure on the device with edgekit "
-            f"profile, or run edgekit on the device with latency:{found.share:g}@host.",
+        msg = (
+            f"{found} needs the times of single operators on {found.target}, and edgekit has "
+            "none.\n"
+            f"Prune by macs:{found.share:g} and measure on the device with edgekit profile, or "
+            f"run edgekit on the device with latency:{found.share:g}@host."
         )
+        raise TargetError(msg)
     return found
 
 

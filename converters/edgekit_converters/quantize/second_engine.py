@@ -157,12 +157,16 @@ def _unknown(graph: Graph, name: str) -> UnknownName:
     """Return the error for a name that nothing has, with the names that are near it."""
     full = _names(graph, graph.ops)
     parts = {part for each in full for part in re.split(r"[/;:]", each) if part}
-    near = difflib.get_close_matches(name, parts, _MOST_NEAR) or sorted(full)
+    near = difflib.get_close_matches(name, parts, _MOST_NEAR)
+    first = sorted(each.partition(";")[0] for each in full)  # of what was fused
     return UnknownName(
         kind="operator of the model",
         name=name,
-        known=near[:_MOST_NEAR],
-        hint=f"These are the nearest of {len(full)}; 'edgekit inspect' lists them all.",
+        known=near or first[:_MOST_NEAR],
+        hint=(
+            f"These are {'the nearest' if near else 'some'} of {len(full)}; 'edgekit inspect' "
+            "lists them all."
+        ),
     )
 
 
