@@ -3,7 +3,8 @@
 Builds a small model of each family (`families.py`), converts it by default and, where float
 ops are left, with --integer-only, and writes the table into docs/model-families.md. SQNR is
 that of the output against the float model on the 60 calibration inputs, which says how exact
-int8 is there, not how good the model is. With EDGEKIT_TFLITE_PYTHON every file is run in
+int8 is there, not how good the model is. Beside it stands what rounding the inputs to 8 bits,
+and nothing else, leaves in the float model. With EDGEKIT_TFLITE_PYTHON every file is run in
 tflite-runtime too.
 
     EDGEKIT_TFLITE_PYTHON=... python benchmarks/model_families.py [NAME...]
@@ -24,7 +25,16 @@ from edgekit.flatbuffer.graph import Graph
 
 PAGE = Path(__file__).parents[1] / "docs" / "model-families.md"
 BEGIN, END = "<!-- table: benchmarks/model_families.py -->", "<!-- end of table -->"
-HEADS = ("family", "int8 bytes", "ops", "SQNR", "float ops", "integer only", "runs in")
+HEADS = (
+    "family",
+    "int8 bytes",
+    "ops",
+    "SQNR",
+    "inputs alone",
+    "float ops",
+    "integer only",
+    "runs in",
+)
 _SAMPLES = 60
 _SHORES = {"DEQUANTIZE", "QUANTIZE"}  # of islands: they go with what is between them
 _RANGE = {"pictures": [0.0, 1.0], "pixels": [0.0, 255.0]}
@@ -53,11 +63,30 @@ def islands(path: str) -> Counter[str]:
     return Counter(op.op for op in Graph(Path(path)).float_islands if op.op not in _SHORES)
 
 
+def inputs_alone(family: Family, model: Any) -> float:
+    """Return what rounding the inputs to 8 bits, and nothing else, leaves of the outputs.
+
+    Args:
+        family: A family that has no words as inputs.
+        model: Its float model.
+
+    Returns:
+        Signal to noise of the outputs in dB. A net that has less here than its int8 file shall
+        have amplifies noise, and that file says nothing of int8.
+    """
+    x = inputs(family, _SAMPLES, seed=1)
+    step = (max(float(x.max()), 0.0) - min(float(x.min()), 0.0)) / 255
+    rounded = np.rint(x / step) * step
+    wanted, found = (np.asarray(model(each, training=False)) for each in (x, rounded))
+    noise = np.square(found - wanted, dtype=np.float64).sum()
+    return float(10 * np.log10(np.square(wanted, dtype=np.float64).sum() / noise))
+
+
 def row(family: Family) -> str:
     """Build, convert and sum up, as one line of the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make(family, folder / "model.keras")
+        model = make(family, folder / "model.keras")
         made = convert(family, folder)
         left = islands(made.path)
         ops = len(Graph(Path(made.path)).ops)
@@ -68,16 +97,26 @@ def row(family: Family) -> str:
                 only = f"{min(again.sqnr_db.values()):.1f} dB"
             except EdgekitError:
                 only = "no"
+    sqnr = f"{min(made.sqnr_db.values()):.1f} dB"
     cells = (
         family.name,
         f"{made.bytes:,}",
         str(ops),
-        f"{min(made.sqnr_db.values()):.1f} dB",
+        ": ".join(each for each in (sqnr, family.shortfall) if each),
+        "-" if family.kind == "words" else f"{inputs_alone(family, model):.1f} dB",
         ", ".join(f"{count} {op}" for op, count in left.items()) or "none",
         only,
         ", ".join(made.verified_in),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """Read the table of the page: the cells of each family by their heads."""
+    table = PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+    lines = [[cell.strip() for cell in each.split("|")[1:-1]] for each in table.splitlines()]
+    found = [dict(zip(HEADS, each, strict=True)) for each in lines if each]
+    return {each["family"]: each for each in found[2:]}  # behind the head and the rule
 
 
 def main() -> None:
@@ -99,7 +138,7 @@ def put(name: str, line: str) -> None:
     lines = {each.split(" | ")[0].strip("| "): each for each in table.splitlines() if each}
     lines[name] = line
     kept = [lines[family.name] for family in FAMILIES if family.name in lines]
-    head = [f"| {' | '.join(HEADS)} |", "|---|---:|---:|---:|---|---|---|"]
+    head = [f"| {' | '.join(HEADS)} |", "|---|---:|---:|---:|---:|---|---|---|"]
     made = "\n".join([BEGIN, *head, *kept, END])
     PAGE.write_text(before + made + after, encoding="utf-8")
 
