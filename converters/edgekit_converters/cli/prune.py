@@ -154,7 +154,11 @@ def _change(before: Document, after: Document, key: str) -> str:
     help="Take channels in so many rounds, fine-tuning after each.  [1]",
 )
 @click.option("--depthwise", is_flag=True, help="Prune weights of depthwise kernels, too.")
-@click.option("--data", metavar="DATA", help="Data to fine-tune on.")
+@click.option(
+    "--data",
+    metavar="DATA",
+    help="Typical inputs: layers make up for what is taken; with --epochs to fine-tune on.",
+)
 @click.option("--epochs", type=click.IntRange(min=0), default=0, help="Fine-tune so long.  [0]")
 @click.option(
     "--learning-rate",
@@ -163,6 +167,9 @@ def _change(before: Document, after: Document, key: str) -> str:
     help="Of fine-tuning, falling to zero; many zeros recover better from 0.004.  [0.001]",
 )
 @click.option("--distill", is_flag=True, help="Learn from the original's outputs too.")
+@click.option(
+    "--augment", is_flag=True, help="Show pictures cut, mirrored and lit differently each time."
+)
 @click.option("--evaluate", metavar="DATA", help="Other labelled data, for the metric.")
 @click.option("--calibrate", metavar="DATA", help="Typical inputs, to measure int8 as well.")
 @click.option("--seed", default=0, show_default=True, help="Order of the samples.")
@@ -209,7 +216,8 @@ def prune(
 
     Layers keep a multiple of 8 channels. The smaller model is proved equal to the original
     with the same channels set to zero; layers that must stay whole are named with the
-    reason. Fine-tuning then wins back what was lost; zeros grow while it goes on, and stay.
+    reason. With --data the layers that are left make up for what is gone, by least squares
+    and without labels; fine-tuning (--epochs) wins back more. Zeros stay zero.
 
     \b
     Examples:

@@ -10,12 +10,15 @@ Taking channels out (`channels`), one module each step:
 3. `groups`: channels that stand or fall together; some are frozen, with the reason.
 4. `importance` scores them, `select` chooses which go, as the `amount` asks.
 5. `rebuild` makes the smaller model, `reference` proves it equal to the masked original.
-6. `training` fine-tunes it, from labels, from the original's outputs, or both.
+6. `repair`: the weights that are left make up for what is gone, on typical samples.
+7. `training` fine-tunes it, from labels, from the original's outputs, or both, on the
+   samples as they are or on other views of them (`augment`).
 
 Where a share of the latency should go, `latency` finds the share of MACs that does it.
 
 Single weights (`sparse`): `kernels` finds where they are, `masks` chooses which become
-zero, `schedule` does so while the model learns, `cluster` leaves few different values.
+zero, `repair` lets the others make up for them, or `schedule` does so while the model
+learns; `cluster` leaves few different values.
 
 `command` does all of it with files, in a child process, and measures what it bought.
 """

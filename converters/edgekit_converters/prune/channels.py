@@ -16,6 +16,7 @@ from edgekit_converters.prune.importance import score
 from edgekit_converters.prune.job import Job, Pruned, Thinned, cost, cost_of
 from edgekit_converters.prune.rebuild import rebuild
 from edgekit_converters.prune.reference import prove
+from edgekit_converters.prune.repair import repair, typical
 from edgekit_converters.prune.rules import read
 from edgekit_converters.prune.select import Scores, choose
 from edgekit_converters.prune.training import finetune, lesson
@@ -47,10 +48,14 @@ def prune(model: Any, job: Job) -> Pruned:
         smaller, difference = round_.smaller(part, macs)
         differences.append(difference)
         if epochs and job.data is not None:
-            teacher = model if job.distill else None
-            rate = job.learning_rate
             finetune(
-                smaller, job.data, epochs, teacher=teacher, learning_rate=rate, seed=job.seed
+                smaller,
+                job.data,
+                epochs,
+                teacher=model if job.distill else None,
+                learning_rate=job.learning_rate,
+                seed=job.seed,
+                augment=job.augment,
             )
     left = {group.layers: len(group.units) for group in grouping.find(read(Graph(smaller)))}
     return Pruned(
@@ -111,7 +116,7 @@ class _Round:
         self._scores = _scores(self._book, self.open_groups, job)
 
     def smaller(self, amount: Amount, macs: int | None = None) -> tuple[Any, float]:
-        """Build the smaller model and prove it right.
+        """Build the smaller model, prove it right, and repair it where there are data.
 
         Args:
             amount: What should be gone after this.
@@ -123,7 +128,12 @@ class _Round:
         kept = self._kept(amount, macs)
         with task("Building the smaller model and proving it right"):
             smaller = rebuild(self._book, kept)
-            return smaller, prove(self._book, kept, smaller, seed=self._job.seed)
+            difference = prove(self._book, kept, smaller, seed=self._job.seed)
+        if self._job.data is not None:
+            with task("Repairing what the removed channels did"):
+                samples = typical(self._book, self._job.data, self._job.seed)
+                repair(self._book, kept, smaller, samples)
+        return smaller, difference
 
     def by_macs(self, amount: Amount) -> Amount:
         """Turn a share of the latency into the share of MACs that gives it, by measuring."""

@@ -35,9 +35,10 @@ class PruneRequest:
         amount: What goes, see `edgekit_converters.prune.amount`.
         importance: Of channels: `l1`, `l2`, `batchnorm` or `taylor`.
         ranking: `layer` or `global`; None takes what suits the amount.
-        data: Data to fine-tune on, and for `taylor`.
+        data: Data on which layers make up for what goes, to fine-tune on, and for `taylor`.
         epochs: Times through the data, all steps together.
         distill: Learn from the outputs of the original too.
+        augment: Show another view of each picture every time.
         steps: Rounds of taking channels and fine-tuning.
         learning_rate: The first one of fine-tuning.
         depthwise: Take single weights of depthwise kernels, too.
@@ -59,6 +60,7 @@ class PruneRequest:
     data: str | None = None
     epochs: int = 0
     distill: bool = False
+    augment: bool = False
     steps: int = 1
     learning_rate: float = 1e-3
     depthwise: bool = False
@@ -77,9 +79,10 @@ class PruneRequest:
         if self.data is None and (self.epochs or self.importance == "taylor"):
             msg = "Fine-tuning and importance 'taylor' need data; give them with --data DATA."
             raise UsageError(msg)
-        if self.distill and not self.epochs:
-            msg = "--distill is a way to fine-tune; say for how long with --epochs N."
-            raise UsageError(msg)
+        for wish in ("distill", "augment"):
+            if getattr(self, wish) and not self.epochs:
+                msg = f"--{wish} is a way to fine-tune; say for how long with --epochs N."
+                raise UsageError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +218,8 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
     manifest, opened = _prepared(wishes, source, manifest)
     data = None
     if wishes.data:
-        data = opened(wishes.data, labelled=not wishes.distill, named=manifest.labels)
+        learns = (wishes.epochs and not wishes.distill) or wishes.importance == "taylor"
+        data = opened(wishes.data, labelled=bool(learns), named=manifest.labels)
     pruned: Pruned = prune(
         source.model,
         wishes.amount,
@@ -224,6 +228,7 @@ def _worker(*, request: dict[str, Any], folder: str) -> _Done:
         data=data,
         epochs=wishes.epochs,
         distill=wishes.distill,
+        augment=wishes.augment,
         steps=wishes.steps,
         learning_rate=wishes.learning_rate,
         depthwise=wishes.depthwise,

@@ -29,6 +29,7 @@ def prune(
     data: Dataset | None = None,
     epochs: int = 0,
     distill: bool = False,
+    augment: bool = False,
     steps: int = 1,
     learning_rate: float = 1e-3,
     depthwise: bool = False,
@@ -45,9 +46,13 @@ def prune(
         importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels.
         ranking: `layer`: the same share from each layer; `global`: the least important
             anywhere. Default: `global` for MACs and latency, else `layer`.
-        data: Samples to fine-tune on.
-        epochs: Times through the data; 0 leaves the weights as they are.
+        data: Typical samples. Layers make up on them for channels that are taken, and,
+            without epochs, for single weights; with epochs the model is fine-tuned. Only
+            that needs labels, or `distill`.
+        epochs: Times through the data while fine-tuning.
         distill: Learn from the outputs of the original too.
+        augment: Show another view of each picture every time, cut, mirrored or lit
+            differently; a few hundred pictures then teach for many epochs.
         steps: Take channels in so many rounds, each followed by its part of the epochs.
         learning_rate: The first one of fine-tuning; it falls to zero. High shares of
             zeros recover better from a larger one.
@@ -72,6 +77,7 @@ def prune(
         data=data,
         epochs=epochs,
         distill=distill,
+        augment=augment,
         steps=steps,
         learning_rate=learning_rate,
         depthwise=depthwise,

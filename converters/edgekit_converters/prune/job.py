@@ -22,10 +22,11 @@ class Job:
         amount: What goes, and how much of it.
         importance: How channels are ranked.
         ranking: `layer` or `global`; None takes what suits the amount.
-        data: Samples to fine-tune on.
+        data: Samples on which layers make up for what goes, and to fine-tune on.
         epochs: Times through the data, all steps together.
         distill: Learn from the outputs of the original too.
         steps: Rounds of taking channels and fine-tuning.
+        augment: Show another view of each picture every time.
         learning_rate: The first one of fine-tuning.
         depthwise: Take single weights of depthwise kernels, too.
         seed: Order of the samples.
@@ -38,6 +39,7 @@ class Job:
     epochs: int = 0
     distill: bool = False
     steps: int = 1
+    augment: bool = False
     learning_rate: float = 1e-3
     depthwise: bool = False
     seed: int = 0

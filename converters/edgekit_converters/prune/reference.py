@@ -48,7 +48,7 @@ def prove(book: Book, kept: Kept, pruned: Any, *, samples: int = 2, seed: int = 
     wanted = masked(book, kept, inputs)
     found = masked(smaller, smaller.everything(), inputs)
     worst, where = 0.0, "its outputs"
-    for before, after in _same_calls(book, smaller):
+    for before, after in same_calls(book, smaller):
         for key, small_key in zip(before.outputs, after.outputs, strict=True):
             expected = _stay(np.asarray(wanted[key]), book.labels[key], kept)
             gap = _gap(expected, np.asarray(found[small_key]))
@@ -67,7 +67,7 @@ def prove(book: Book, kept: Kept, pruned: Any, *, samples: int = 2, seed: int = 
     return worst
 
 
-def _same_calls(one: Book, other: Book) -> Iterator[tuple[Call, Call]]:
+def same_calls(one: Book, other: Book) -> Iterator[tuple[Call, Call]]:
     """Pair the calls of two models that differ in sizes only."""
     first = sorted(one.graph.calls, key=lambda call: call.path)
     second = sorted(other.graph.calls, key=lambda call: call.path)

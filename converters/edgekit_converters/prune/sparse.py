@@ -17,6 +17,7 @@ from edgekit_converters.prune.job import Job, KernelResult, Pruned, cost, cost_o
 from edgekit_converters.prune.kernels import GROUP, Kernel
 from edgekit_converters.prune.masks import Mask, Values
 from edgekit_converters.prune.rebuild import rebuild
+from edgekit_converters.prune.repair import thin, typical
 from edgekit_converters.prune.rules import read
 from edgekit_converters.prune.schedule import MaskSchedule
 from edgekit_converters.prune.training import finetune
@@ -24,6 +25,8 @@ from edgekit_converters.prune.training import finetune
 
 def mask(model: Any, job: Job) -> Pruned:
     """Set weights of a copy to zero: at once, or more and more while it is fine-tuned.
+
+    At once and with data, the weights that stay make up for those that go.
 
     Args:
         model: A Keras 3 model; it is left as it is.
@@ -45,12 +48,26 @@ def mask(model: Any, job: Job) -> Pruned:
         schedule = MaskSchedule(kernels, make, share)
         _finetune(copy, model, job, schedule)
     else:
+        if job.data is not None and ranking == "layer":
+            _thin(book, copy, kernels, job)
         with task(f"Masking {len(kernels)} kernels"):
             values = _values(kernels)
             for kernel, each, kept in zip(kernels, values, make(values, share), strict=True):
                 kernel.variable.assign(each * kept)
     masks.check(kind, _values(kernels), axes, share, ranking)
     return _pruned(book, copy, kernels, left)
+
+
+def _thin(book: Book, copy: Any, kernels: list[Kernel], job: Job) -> None:
+    """Choose with typical samples which weights go; those that stay adapt."""
+    assert job.data is not None, "asked for only with data"
+
+    def mask_of(kernel: Kernel, scores: Values, part: float) -> Mask:
+        maker = masks.MAKERS[job.amount.kind]
+        return maker([scores], [kernel.axis], part * job.amount.share, "layer")[0]
+
+    with task(f"Thinning {len(kernels)} kernels"):
+        thin(book, copy, kernels, mask_of, typical(book, job.data, job.seed))
 
 
 def cluster(model: Any, job: Job) -> Pruned:
@@ -115,6 +132,7 @@ def _finetune(copy: Any, original: Any, job: Job, callback: Any) -> None:
         teacher=original if job.distill else None,
         learning_rate=job.learning_rate,
         seed=job.seed,
+        augment=job.augment,
         callbacks=[callback],
     )
 

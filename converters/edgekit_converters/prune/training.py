@@ -8,6 +8,7 @@ What it learns, by what is there:
 """
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from edgekit.data import Dataset
 from edgekit.errors import DataError
 from edgekit.progress import task
+from edgekit_converters.prune.augment import views
 from edgekit_converters.prune.graph import Graph, pack
 
 BATCH = 32
@@ -36,6 +38,7 @@ def finetune(
     teacher: Any | None = None,
     learning_rate: float = _RATE,
     seed: int = 0,
+    augment: bool = False,
     callbacks: Sequence[Any] = (),
 ) -> None:
     """Train a model in place, with Adam and a rate that falls to zero.
@@ -47,13 +50,15 @@ def finetune(
         teacher: A model of the same inputs and outputs, usually the original.
         learning_rate: The first learning rate.
         seed: Order of the samples.
+        augment: Show another view of each picture every time; a teacher sees the same.
         callbacks: Keras callbacks that watch over the weights.
 
     Raises:
-        DataError: There are neither labels that fit the outputs nor a teacher.
+        DataError: There are neither labels that fit the outputs nor a teacher, or the
+            samples are no pictures that could be shown otherwise.
     """
     keras.utils.set_random_seed(seed)
-    with lesson(model, dataset, teacher=teacher, seed=seed) as taught:
+    with lesson(model, dataset, teacher=teacher, seed=seed, augment=augment) as taught:
         steps = epochs * len(taught.batches)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         model.compile(keras.optimizers.Adam(rate), loss=taught.loss)
@@ -92,6 +97,10 @@ class _Count(keras.callbacks.Callback):  # type: ignore[misc] # keras has no typ
         self._advance(1)
 
 
+View = Callable[[Any], Any]
+Teach = Callable[[list[Any], list[Any]], list[Any]]  # (inputs, targets) -> targets
+
+
 class Batches(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
     """Samples in batches, in another order each epoch.
 
@@ -100,12 +109,22 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
         inputs: Arrays in the order of the model's inputs, samples in front.
         targets: What the model should give, samples in front; a list for several outputs.
         seed: Order of the samples.
+        view: Makes what is shown of the only input; None shows it as it is.
+        teach: Makes the targets of what is shown; None leaves them as they are.
     """
 
     def __init__(
-        self, model: Any, inputs: Sequence[Any], targets: Sequence[Any], seed: int
+        self,
+        model: Any,
+        inputs: Sequence[Any],
+        targets: Sequence[Any],
+        seed: int,
+        *,
+        view: View | None = None,
+        teach: Teach | None = None,
     ) -> None:
         super().__init__()
+        self._view, self._teach = view, teach
         self._model, self._inputs, self._targets = model, inputs, targets
         self._size = model.inputs[0].shape[0] or BATCH
         self._rng = np.random.default_rng(seed)
@@ -116,8 +135,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # keras has no types
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         chosen = np.sort(self._order[index * self._size : (index + 1) * self._size])
-        inputs = pack(self._model, [array[chosen] for array in self._inputs])
+        shown = [array[chosen] for array in self._inputs]
         targets = [array[chosen] for array in self._targets]
+        if self._view:
+            shown = [self._view(array) for array in shown]
+        if self._teach:
+            targets = self._teach(shown, targets)
+        inputs = pack(self._model, shown)
         if isinstance(inputs, list):  # tf.data, which feeds them, knows tuples only
             inputs = tuple(inputs)
         return inputs, targets[0] if len(targets) == 1 else tuple(targets)
@@ -142,32 +166,47 @@ class Lesson:
 
 @contextlib.contextmanager
 def lesson(
-    model: Any, dataset: Dataset, *, teacher: Any | None = None, seed: int = 0
+    model: Any,
+    dataset: Dataset,
+    *,
+    teacher: Any | None = None,
+    seed: int = 0,
+    augment: bool = False,
 ) -> Iterator[Lesson]:
     """Prepare data for a model; the samples lie in a temporary file, not in memory.
 
     Raises:
-        DataError: There are neither labels that fit the outputs nor a teacher.
+        DataError: There are neither labels that fit the outputs nor a teacher, or the
+            samples are no pictures that could be shown otherwise.
     """
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         inputs, labels = _store(model, dataset, Path(folder))
-        kind = _kind(model)
+        view = views(inputs, seed) if augment else None
+        kind = _kind(model) if labels is not None else None
         if labels is not None and kind is not None:
-            target = _class_targets(model, labels, dataset)
-            if teacher is not None:
-                taught = kind.probabilities(_teach(teacher, inputs)[0])
-                target = np.asarray((target + taught) / 2, np.float32)
-            targets, loss = [target], kind.loss
+            targets, loss = [_class_targets(model, labels, dataset)], kind.loss
         elif teacher is not None:
-            targets = _teach(teacher, inputs)
-            loss = keras.losses.MeanSquaredError()
+            targets, loss = [], keras.losses.MeanSquaredError()
         else:
             msg = (
                 f"{dataset.description} has no labels that fit the outputs of {model.name}.\n"
                 "Give labelled data, or learn from the original with --distill."
             )
             raise DataError(msg)
-        yield Lesson(Batches(model, inputs, targets, seed), loss)
+        teach = None if teacher is None else functools.partial(_taught, teacher, kind)
+        if teach and not view:  # the same each time: once is enough
+            targets, teach = teach(inputs, targets), None
+        yield Lesson(Batches(model, inputs, targets, seed, view=view, teach=teach), loss)
+
+
+def _taught(
+    teacher: Any, kind: "_Kind | None", inputs: Sequence[Any], targets: list[Any]
+) -> list[Any]:
+    """Targets with a teacher: the average of both for classes, else what the teacher gives."""
+    given = _outputs(teacher, inputs)
+    if kind is None:
+        return given
+    return [np.asarray((targets[0] + kind.probabilities(given[0])) / 2, np.float32)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,20 +269,19 @@ def _class_targets(
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def _teach(teacher: Any, inputs: Sequence[Any]) -> list[NDArray[np.float32]]:
+def _outputs(teacher: Any, inputs: Sequence[Any]) -> list[NDArray[np.float32]]:
     """Outputs of the teacher for all samples."""
     size = teacher.inputs[0].shape[0] or BATCH
     pieces = []
     for start in range(0, len(inputs[0]), size):
         part = [array[start : start + size] for array in inputs]
-        given = teacher(pack(teacher, part), training=False)
+        given = teacher.predict_on_batch(pack(teacher, part))
         pieces.append([np.asarray(each) for each in keras.tree.flatten(given)])
     return [np.concatenate(each) for each in zip(*pieces, strict=True)]
 
 
-def _in_order(model: Any, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """Inputs of a sample as the model counts them; by position where names differ."""
-    names = [tensor.name for tensor in model.inputs]
+def in_order(names: Sequence[str], inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Inputs of a sample as a model names them; by position where names differ."""
     if set(names) == set(inputs):
         return [inputs[name] for name in names]
     return list(inputs.values())
@@ -255,9 +293,10 @@ def _store(
     """Lay the samples into files, mapped into memory, so that any can be had at once."""
     arrays: list[Any] = []
     labels: list[int | None] = []
+    names = [tensor.name for tensor in model.inputs]
     with task("Reading the data to train on", len(dataset), "sample") as advance:
         for sample in dataset:
-            values = _in_order(model, sample.inputs)
+            values = in_order(names, sample.inputs)
             if not arrays:
                 arrays = [
                     np.lib.format.open_memmap(
