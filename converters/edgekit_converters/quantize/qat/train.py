@@ -3,6 +3,7 @@
 1. BatchNorm is folded (`fold`), fake quantization is put in (`build`).
 2. Ranges start from some batches of the training data.
 3. Adam with a rate that falls to zero; ranges follow slowly, and rest in the last quarter.
+4. If the loss is no lower then, the weights from before are kept, and it says so.
 
 What it learns is what `prune.training` teaches, with the original as the teacher.
 """
@@ -105,11 +106,24 @@ def _fit(fake: Fake, taught: Lesson, epochs: int, learning_rate: float) -> None:
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     student = fake.trained
     student.compile(keras.optimizers.Adam(rate), loss=taught.loss, jit_compile=False)
+    before, kept = _loss(student, taught), student.get_weights()
     with task(f"Training for integers, {epochs} epochs", steps) as advance:
         rest = _Rest(fake, int(steps * _RANGES_LEARN), advance)
         student.fit(taught.batches, epochs=epochs, verbose=0, callbacks=[rest])
+    if not _loss(student, taught) < before:  # nor if it is no number
+        student.set_weights(kept)
+        _log.warning(
+            "Training for integers made the model worse; its weights stay as they were. "
+            "Give more epochs or more data, or leave --qat out."
+        )
     # What was needed to train is no part of the model.
     student.optimizer, student.compiled = None, False
+
+
+def _loss(student: Any, taught: Lesson) -> float:
+    """Return the loss on the first batches."""
+    batches = min(_WATCHED, len(taught.batches))
+    return float(student.evaluate(taught.batches, steps=batches, verbose=0))
 
 
 class _Rest(keras.callbacks.Callback):  # type: ignore[misc] # keras has no types

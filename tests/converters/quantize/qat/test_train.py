@@ -14,7 +14,7 @@ from edgekit.errors import SourceError, UsageError
 from edgekit.flatbuffer.graph import Graph
 from edgekit.runtime import load
 from edgekit_converters.pipeline import quantize
-from edgekit_converters.quantize.qat import Trained, train
+from edgekit_converters.quantize.qat import Trained, fold, train
 from edgekit_converters.quantize.qat.export import convert_trained
 from edgekit_converters.recipe import Recipe
 from edgekit_converters.sources import fix_batch, load_source
@@ -95,6 +95,16 @@ def test_without_labels_it_stays_with_its_own_outputs(tmp_path: Path) -> None:
     assert np.mean((before - after) ** 2) < 0.02 * np.mean(before**2)
     for old, new in zip(weights, model.weights, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_training_that_makes_it_worse_is_undone_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = net()
+    trained = train(model, data(tmp_path, n=64), 1, learning_rate=1e3)
+    for old, new in zip(fold(model).model.weights, trained.plain.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(old), np.asarray(new))
+    assert "Training for integers made the model worse" in caplog.text
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
