@@ -172,7 +172,8 @@ def convert(recipe: Recipe, output: Path) -> Conversion:
     document = {**to_json(conversion), "command": "convert"}
     atomic_write(output / "run.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     atomic_write(output / "recipe.toml", write_recipe(_absolute(recipe)))
-    write_guide(output, [(each.target, Path(each.path)) for each in conversion.artifacts])
+    passed = [each for each in conversion.artifacts if not each.rejected]
+    write_guide(output, [(each.target, Path(each.path)) for each in passed])
     _gate(recipe, conversion.artifacts, document)
     return conversion
 
