@@ -9,6 +9,7 @@ import pytest
 
 from edgekit.errors import CrashError, MissingExtra, TargetError, UsageError
 from edgekit.flatbuffer import Graph, Table, pack
+from edgekit.inspection import inspect
 from edgekit.placement import ethos, place
 from edgekit.targets import load_target
 
@@ -161,6 +162,26 @@ def test_the_real_compiler_takes_an_addition_and_leaves_the_rest(
     assert found.estimate.latency_ms == pytest.approx(
         found.estimate.cycles / (found.estimate.clock_mhz * 1e3)
     )
+
+
+def test_inspect_tells_placement_cycles_and_estimate(
+    graph: Any, op: Any, vela: str, tmp_path: Path
+) -> None:
+    assert vela
+    path = tmp_path / "model.tflite"
+    path.write_bytes(_model(graph, op))
+    found = inspect(path, target=TARGET.name)
+    assert [(each.placement, each.cycles is None) for each in found.ops] == [
+        ("npu", False),
+        ("cpu", True),
+    ]
+    assert found.npu is not None
+    assert (found.npu.kind, found.npu.accelerator) == ("estimated", TARGET.name)
+    path.write_bytes(ethos.compile_for(path.read_bytes(), path.name, TARGET).content)
+    again = inspect(path, target=TARGET.name)
+    assert [each.op for each in again.ops] == [ethos.NPU_OP, "ROUND"]
+    assert again.warnings == ()
+    assert "runs only there" in inspect(path).warnings[0]
 
 
 def test_tensors_without_names_are_told_apart_all_the_same(
