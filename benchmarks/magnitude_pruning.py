@@ -208,10 +208,11 @@ def measured(net: Net, seed: int, amount: str, epochs: int, *, control: bool) ->
     models = {"original": net.original(), "pruned": net.pruned(amount, epochs)}
     if control and epochs:
         models["fine-tuned"] = net.tuned(epochs)
+    stems = {name: f"{name}-{amount}-{epochs}" for name in models} | {"original": "original"}
     paths = {
         (name, kind): path
         for name, model in models.items()
-        for kind, path in net.files(name, model).items()
+        for kind, path in net.files(stems[name], model).items()
     }
     times = profile_many(list(paths.values()), threads=1)
     return [
