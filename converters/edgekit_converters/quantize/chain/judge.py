@@ -37,7 +37,8 @@ class Nearness:
         """Whether this is better: more agree by more than noise, else by what is finer.
 
         One standard error of a share p over n samples is sqrt(p (1 - p) / n). Within it the
-        divergence decides, which every class of every sample has a part in.
+        divergence decides, which every class of every sample has a part in; where both are
+        `NEGLIGIBLE`, the classes are settled, and the noise decides.
         """
         if self.agreement is None or other.agreement is None:
             return self.sqnr_db > other.sqnr_db
@@ -45,7 +46,10 @@ class Nearness:
         gain = self.agreement - other.agreement
         if abs(gain) > error:
             return gain > 0
-        return (self.divergence or 0.0) < (other.divergence or 0.0)
+        mine, theirs = self.divergence or 0.0, other.divergence or 0.0
+        if max(mine, theirs) < NEGLIGIBLE:
+            return self.sqnr_db > other.sqnr_db
+        return mine < theirs
 
 
 class Judge:
@@ -113,6 +117,7 @@ def divergence(wanted: NDArray[Any], found: NDArray[Any]) -> float:
 
 
 LEAST = 1 / 512
+NEGLIGIBLE = 1e-3  # nats; half of LEAST
 _OFF = 0.01  # from 1, that probabilities in float may add up to
 
 

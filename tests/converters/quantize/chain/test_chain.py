@@ -292,3 +292,13 @@ def bias_of(pair: Pair, layer: Any) -> Any:
 
 def named(samples: Any) -> list[dict[str, Any]]:
     return [{"x": each[0].astype(np.float32)} for each in samples]
+
+
+def test_where_the_classes_are_settled_less_noise_beats_more() -> None:
+    """Fractions of a thousandth of a nat say nothing; 13 dB do."""
+    quiet, loud = (
+        Nearness(agreement=1.0, divergence=apart, sqnr_db=noise, samples=50)
+        for apart, noise in ((0.0006, 25.8), (0.0004, 12.9))
+    )
+    assert quiet.beats(loud)
+    assert not loud.beats(quiet)
