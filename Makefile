@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-all test-light fuzz lint types format wheel clean venv dev
+.PHONY: help quickstart test test-all test-light test-pi fuzz lint types format wheel clean venv dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-all: venv ## All tests, the slow ones too
 
 test-light: ## The light half from its wheel, in an environment without TensorFlow
 	.ci/light .cache/light $(PYTHON) $(ARGS)
+
+test-pi: venv ## Bundles on emulated Raspberry Pis
+	.ci/emulated-pi $(ARGS)
 
 fuzz: venv ## Ten times the mutated files of a test run
 	$(BIN)/python -m pytest -q tests/fuzz --fuzz-rounds 1000 $(ARGS)
