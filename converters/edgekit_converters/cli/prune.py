@@ -138,9 +138,8 @@ def _change(before: Document, after: Document, key: str) -> str:
 @click.option(
     "--importance",
     type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
-    default="l1",
-    show_default=True,
-    help="Which channels go first; taylor needs --data.",
+    help="Which channels go first; taylor needs labelled --data.  [taylor with the model's "
+    "classes in --data, else l1]",
 )
 @click.option(
     "--ranking",
