@@ -65,7 +65,7 @@ def several_inputs() -> Any:
 def converted(model: Any, folder: Path, **wishes: Any) -> ArtifactResult:
     rng = np.random.default_rng(3)
     names = {each.name: each.shape[1:] for each in model.inputs}
-    data = {
+    data: dict[str, Any] = {
         name if len(names) > 1 else "x": rng.normal(size=(60, *shape)).astype(np.float32)
         for name, shape in names.items()
     }

@@ -11,6 +11,7 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit_converters.quantize.chain import walk
 from edgekit_converters.quantize.chain.taps import mean_taps, real, windows
 from edgekit_converters.quantize.chain.walk import Walk
+from edgekit_converters.quantize.float_graph import interpreter
 
 SHAPE = (1, 9, 8, 3)
 
@@ -93,7 +94,7 @@ def test_an_operator_that_calls_other_subgraphs_runs_beside_them(float_file: Any
 def test_what_a_delegate_refuses_runs_without_one(
     samples: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, tried = walk.interpreter, []
+    opened, tried = interpreter, []
 
     def refusing(*args: Any, plain: bool = True, **wishes: Any) -> Any:
         tried.append(plain)
