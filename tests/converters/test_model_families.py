@@ -21,7 +21,9 @@ def _tidy() -> Iterator[None]:
 
 def _marks(family: Family) -> list[pytest.MarkDecorator]:
     slow = [] if family.quick else [pytest.mark.slow]
-    return [*slow, pytest.mark.xfail(reason=family.shortfall)] if family.shortfall else slow
+    if not family.shortfall:
+        return slow
+    return [*slow, pytest.mark.long, pytest.mark.xfail(reason=family.shortfall)]
 
 
 @pytest.mark.tf
