@@ -1,4 +1,4 @@
-"""Claim: without half the MACs or more, at most a point is lost, and 0.6 x the time in int8.
+"""Claim: without half the MACs at most a point is lost, and int8 takes at most 0.6 x the time.
 
 And without half the channels of every layer the int8 file takes at most 0.4 x. The net
 (MobileNetV1 0.75 at 64 x 64) tells five flowers apart; a third of the pictures, others for
@@ -32,9 +32,15 @@ RUNS = 2000  # of each file
 POINTS = 1.0  # that half the MACs may cost
 HALF_MACS, HALF_CHANNELS = 0.6, 0.4  # of the latency
 
-TUNED: dict[str, Any] = {"epochs": 20, "distill": True, "augment": True, "learning_rate": 2e-4}
-HALF, MORE, CHANNELS = "half the MACs", "54 % of the MACs", "half the channels"
-ROWS = {HALF: "macs:0.5", MORE: "macs:0.54", CHANNELS: "channels:0.5"}
+TUNED: dict[str, Any] = {
+    "importance": "taylor",
+    "epochs": 20,
+    "distill": True,
+    "augment": True,
+    "learning_rate": 2e-4,
+}
+HALF, CHANNELS = "half the MACs", "half the channels"
+ROWS = {HALF: "macs:0.5", CHANNELS: "channels:0.5"}
 
 
 @dataclass(frozen=True)
@@ -153,13 +159,11 @@ def main() -> int:
         document = {"schema": SCHEMA, "rows": [asdict(each) for each in rows]}
         document["summary"] = [asdict(each) for each in found]
         wishes.json.write_text(json.dumps(document, indent=2))
-    rows_of = {each.model: each for each in found}
+    half, channels = (next(each for each in found if each.model == name) for name in ROWS)
     held = (
-        any(
-            rows_of[name].lost["int8"][0] <= POINTS and rows_of[name].latency[0] <= HALF_MACS
-            for name in (HALF, MORE)
-        )
-        and rows_of[CHANNELS].latency[0] <= HALF_CHANNELS
+        half.lost["int8"][0] <= POINTS
+        and half.latency[0] <= HALF_MACS
+        and channels.latency[0] <= HALF_CHANNELS
     )
     print("The claim holds." if held else "The claim does not hold.")
     return int(not held)

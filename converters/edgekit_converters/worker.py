@@ -211,14 +211,7 @@ class _Work:
             )
         bought = {
             name: to_json(getattr(pruned, name))
-            for name in (
-                "before",
-                "after",
-                "kernels",
-                "frozen",
-                "importance",
-                "proof_difference",
-            )
+            for name in ("before", "after", "kernels", "frozen", "proof_difference")
         }
         bought["amount"] = wishes.prune
         return dataclasses.replace(source, model=pruned.model), bought

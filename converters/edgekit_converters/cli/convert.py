@@ -30,8 +30,7 @@ from edgekit_converters.recipe import Recipe
 @click.option(
     "--importance",
     type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
-    help="Which channels go first; taylor needs labelled --data.  [taylor with the model's "
-    "classes in --data, else l1]",
+    help="Which channels go first; taylor needs --data.  [l1]",
 )
 @click.option(
     "--steps",

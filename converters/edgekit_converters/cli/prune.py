@@ -138,8 +138,9 @@ def _change(before: Document, after: Document, key: str) -> str:
 @click.option(
     "--importance",
     type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
-    help="Which channels go first; taylor needs labelled --data.  [taylor with the model's "
-    "classes in --data, else l1]",
+    default="l1",
+    show_default=True,
+    help="Which channels go first; taylor needs labelled --data, and is worth a try with them.",
 )
 @click.option(
     "--ranking",

@@ -67,7 +67,6 @@ def prune(model: Any, job: Job) -> Pruned:
             for layers, size in sizes.items()
         ),
         frozen=round_.frozen,
-        importance=job.importance,
         proof_difference=max(differences),
     )
 

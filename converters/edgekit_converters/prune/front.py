@@ -10,7 +10,6 @@ from edgekit_converters.prune import channels, sparse
 from edgekit_converters.prune.amount import Method
 from edgekit_converters.prune.job import Job, Pruned
 from edgekit_converters.prune.masks import Ranking
-from edgekit_converters.prune.training import is_classifier
 
 METHODS: dict[Method, Callable[[Any, Job], Pruned]] = {
     "channels": channels.prune,
@@ -25,7 +24,7 @@ def prune(
     model: Any,
     amount: str,
     *,
-    importance: str | None = None,
+    importance: str = "l1",
     ranking: Ranking | None = None,
     data: Dataset | None = None,
     epochs: int = 0,
@@ -44,8 +43,7 @@ def prune(
             `channels:0.5`, `macs:0.5`, `latency:0.5@host` or `0.5` (channels), where each
             layer keeps a multiple of 8 channels, or all of them if it has fewer than 8;
             `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`.
-        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs labels), for channels.
-            Default: `taylor` where the data have the classes of the model, else `l1`.
+        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels.
         ranking: `layer`: the same share from each layer; `global`: the least important
             anywhere. Default: `global` for MACs and latency, else `layer`.
         data: Typical samples. Layers make up on them for channels that are taken, and,
@@ -74,7 +72,7 @@ def prune(
     amounts.check_steps(wanted, steps, epochs)
     job = Job(
         amount=wanted,
-        importance=importance or _suited(model, data),
+        importance=importance,
         ranking=ranking,
         data=data,
         epochs=epochs,
@@ -86,12 +84,3 @@ def prune(
         seed=seed,
     )
     return METHODS[wanted.method](model, job)
-
-
-def _suited(model: Any, data: Dataset | None) -> str:
-    """Channels are ranked by what the labels say of them, where they are the model's own."""
-    if data is None or not is_classifier(model):
-        return "l1"
-    found = {data.class_of(index) for index in range(len(data))}
-    classes = range(max(2, model.outputs[0].shape[-1]))
-    return "taylor" if found == set(classes) else "l1"

@@ -103,7 +103,6 @@ class Pruned:
         frozen: What was left alone, with the reason.
         thinned: The groups that could lose channels; empty where single weights went.
         kernels: The kernels that lost single weights or values; empty where channels went.
-        importance: How channels were ranked; None where single weights were.
         proof_difference: Largest difference from the masked original on random input,
             before any fine-tuning, as a share of the largest output where that is above 1;
             of the worst step. None where the layers stayed as they are.
@@ -115,7 +114,6 @@ class Pruned:
     frozen: tuple[Frozen, ...]
     thinned: tuple[Thinned, ...] = ()
     kernels: tuple[KernelResult, ...] = ()
-    importance: str | None = None
     proof_difference: float | None = None
 
 

@@ -233,11 +233,6 @@ def _kind(model: Any) -> _Kind | None:
     )
 
 
-def is_classifier(model: Any) -> bool:
-    """Whether a model gives the scores of classes, and nothing else."""
-    return _kind(model) is not None
-
-
 def _last_activation(model: Any) -> str:
     graph = Graph(model)
     last = next(call.layer for call in graph.calls if graph.outputs[0] in call.outputs)

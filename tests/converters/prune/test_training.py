@@ -117,19 +117,6 @@ def test_taylor_keeps_the_channels_that_the_loss_needs(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("labelled", "outputs", "measure"),
-    [(True, 2, "taylor"), (True, 1, "taylor"), (True, 3, "l1"), (False, 2, "l1")],
-    ids=["classes of the model", "yes and no", "other classes", "no classes"],
-)
-def test_the_classes_of_a_model_rank_its_channels_without_being_asked(
-    labelled: bool, outputs: int, measure: str, tmp_path: Path
-) -> None:
-    last = "sigmoid" if outputs == 1 else "softmax"
-    pruned = prune(net(last, outputs), "0.5", data=dataset(tmp_path, labelled=labelled))
-    assert pruned.importance == measure
-
-
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     data = dataset(tmp_path, n=40)
     one, other = (prune(net(), "0.5", data=data, epochs=1, seed=4).model for _ in range(2))
