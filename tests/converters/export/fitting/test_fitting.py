@@ -58,48 +58,44 @@ def uncertain_or_cpu(content: bytes) -> list[str]:
     return [each.op for each in placed if each.placement != "edgetpu"]
 
 
-EXACT = {
+STEP = 1 / 127  # of an output, as a share of its largest value
+REWRITTEN = {
     "nearest upsampling": (
         lambda layers, x: layers.UpSampling2D(2)(x),
         ["RESIZE_NEAREST_NEIGHBOR"],
+        0,
     ),
     "convolution in four groups": (
         lambda layers, x: layers.Conv2D(16, 3, groups=4, strides=2, activation="relu")(x),
         ["SPLIT", *["CONV_2D"] * 4, "CONCATENATION"],
+        0,
     ),
     "convolution in a group a channel": (
         lambda layers, x: layers.Conv2D(16, 3, groups=8, padding="same")(x),
         ["DEPTHWISE_CONV_2D"],
+        0,
+    ),
+    "LeakyReLU": (lambda layers, x: layers.LeakyReLU(0.1)(x), ["PRELU"], 2 * STEP),
+    "hard swish": (
+        lambda layers, x: layers.Activation("hard_silu")(x),
+        ["ADD", "MUL", "MUL"],
+        2 * STEP,
     ),
 }
-CLOSE = {
-    "LeakyReLU": (lambda layers, x: layers.LeakyReLU(0.1)(x), ["PRELU"]),
-    "hard swish": (lambda layers, x: layers.Activation("hard_silu")(x), ["ADD", "MUL", "MUL"]),
-}
 
 
-@pytest.mark.parametrize(("build", "wanted"), EXACT.values(), ids=list(EXACT))
-def test_what_only_moves_or_splits_values_stays_the_same_bit_for_bit(
-    build: Build, wanted: list[str], tmp_path: Path
+@pytest.mark.parametrize(("build", "wanted", "most"), REWRITTEN.values(), ids=list(REWRITTEN))
+def test_what_the_edge_tpu_refuses_runs_there_and_computes_the_same(
+    build: Build, wanted: list[str], most: float, tmp_path: Path
 ) -> None:
+    """Bit for bit where values are only moved or split, within two steps elsewhere."""
     before = int8_file(build, PICTURE, tmp_path)
     after, (done,) = fitted(before, tmp_path)
     assert uncertain_or_cpu(before)
     assert uncertain_or_cpu(after) == []
     assert ops(after) == wanted
-    assert (done.difference, done.samples) == (0, 20)
-
-
-@pytest.mark.parametrize(("build", "wanted"), CLOSE.values(), ids=list(CLOSE))
-def test_an_activation_that_the_edge_tpu_lacks_is_computed_with_others_to_two_steps(
-    build: Build, wanted: list[str], tmp_path: Path
-) -> None:
-    before = int8_file(build, PICTURE, tmp_path)
-    after, (done,) = fitted(before, tmp_path)
-    assert uncertain_or_cpu(before)
-    assert uncertain_or_cpu(after) == []
-    assert ops(after) == wanted
-    assert 0 < done.difference <= 2 / 127
+    assert done.difference <= most
+    assert done.samples == 20
 
 
 @pytest.mark.parametrize("factors", [(1, 3), (7, 5)], ids=str)
