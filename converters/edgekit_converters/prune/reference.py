@@ -120,7 +120,7 @@ def _run(book: Book, kept: Kept, call: Call, values: dict[int, Any]) -> Any:
     if id(call) in book.normalized_together and labels is not None:
         return _layer_norm(call.layer, values[call.inputs[0]], np.flatnonzero(kept[labels]))
     args, kwargs = book.graph.arguments(call, values)
-    if isinstance(call.layer, keras.Layer) and call.layer._call_has_training_arg:  # noqa: SLF001
+    if isinstance(call.layer, keras.Layer) and call.layer._call_has_training_arg:  # noqa: SLF001 (no public way)
         kwargs["training"] = False
     return call.layer(*args, **kwargs)
 

@@ -127,7 +127,7 @@ class _Run:
     def value(self, call: Call) -> Any:
         """Run one call."""
         args, kwargs = self.graph.arguments(call, self.values)
-        if isinstance(call.layer, keras.Layer) and call.layer._call_has_training_arg:  # noqa: SLF001
+        if isinstance(call.layer, keras.Layer) and call.layer._call_has_training_arg:  # noqa: SLF001 (no public way)
             kwargs["training"] = False
         return call.layer(*args, **kwargs)
 

@@ -150,18 +150,18 @@ def _fully_connected(inputs: list[TensorView], on_chip: bool) -> int:
     return pad(outputs, on_chip=on_chip) * (up(into, 4) + scales)
 
 
-def _depthwise(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001
+def _depthwise(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001 (one signature for all)
     _, high, wide, channels = _four(inputs[1])
     scales = 16 if len(inputs[1].scale) > 1 else 4
     return up(channels, 4) * (4 * high * wide + scales)
 
 
-def _softmax(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001
+def _softmax(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001 (one signature for all)
     classes = inputs[0].shape[-1] if inputs[0].shape else 0
     return 48 * up(min(max(classes, 0), _MOST_CLASSES), 4)
 
 
-def _lstm(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001
+def _lstm(inputs: list[TensorView], on_chip: bool) -> int:  # noqa: ARG001 (one signature for all)
     return _LSTM_FACTOR * sum(tensor.nbytes for tensor in inputs if tensor.is_constant)
 
 

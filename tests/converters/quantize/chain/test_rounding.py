@@ -67,18 +67,26 @@ def test_with_taps_that_vary_apart_it_is_nearest_rounding(
     assert np.array_equal(best_rounding(weights, moments), nearest(weights))
 
 
-@given(seeds)
-@settings(deadline=None, max_examples=25, derandomize=True)
-def test_with_few_taps_it_comes_near_the_best_of_all_roundings(seed: int) -> None:
+def test_with_few_taps_it_leaves_a_tenth_of_what_the_best_of_all_roundings_gains() -> None:
+    """Over many problems; of a single one it may leave up to a half."""
+    left, gain = np.array([gains(seed) for seed in range(60)]).T
+    assert left.sum() <= 0.1 * gain.sum()
+    assert (left <= 0.5 * gain + 1e-9).all()
+
+
+def gains(seed: int) -> tuple[float, float]:
+    """Return the cost that rounding leaves above the best's, and nearest rounding's above it."""
     weights, moments = problem(seed, 1, 100, 3)
     weights = np.clip(weights, -120, 120)
     tried = np.array(list(itertools.product(range(-4, 5), repeat=3)))
     lattice = nearest(weights)[0, :, None] + tried  # (rows, tries, taps)
     errors = weights[0, :, None] - lattice
     best = np.einsum("otk,kl,otl->ot", errors, damped(moments)[0], errors).min(axis=1)
-    found = cost(weights - best_rounding(weights, moments), damped(moments))[0]
-    before = cost(weights - nearest(weights), damped(moments))[0]
-    assert found.sum() <= best.sum() + 0.5 * (before.sum() - best.sum()) + 1e-9
+    found, before = (
+        cost(weights - each, damped(moments))[0].sum()
+        for each in (best_rounding(weights, moments), nearest(weights))
+    )
+    return float(found - best.sum()), float(before - best.sum())
 
 
 def test_two_taps_that_move_together_share_their_errors() -> None:
