@@ -75,7 +75,7 @@ def test_with_few_taps_it_leaves_a_tenth_of_what_the_best_of_all_roundings_gains
 
 
 def gains(seed: int) -> tuple[float, float]:
-    """Return the cost that rounding leaves above the best's, and nearest rounding's above it."""
+    """Return what rounding, and what nearest rounding, costs more than the best."""
     weights, moments = problem(seed, 1, 100, 3)
     weights = np.clip(weights, -120, 120)
     tried = np.array(list(itertools.product(range(-4, 5), repeat=3)))
