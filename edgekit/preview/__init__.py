@@ -1,0 +1,1 @@
+"""The page in the browser that shows what a demonstration sees."""

@@ -1,0 +1,1 @@
+"""See: frames from cameras and files, what a detector says of them, the pipeline between."""
