@@ -73,7 +73,7 @@ class Lines:
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Write what begins."""
-        count = f" ({total} {unit}s)" if total else ""
+        count = f" ({total} {unit}{'s' * (total > 1)})" if total else ""
         sys.stderr.write(f"{label}{count}\n")
         sys.stderr.flush()
 

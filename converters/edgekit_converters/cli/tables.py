@@ -198,6 +198,7 @@ def _show_pruning(pruning: Document | None) -> None:
 
 
 def _show_where(artifacts: Sequence[Document]) -> None:
-    folders = sorted({str(Path(each["path"]).parent) for each in artifacts})
+    folders = sorted({Path(each["path"]).parent for each in artifacts} - {Path()})
     names = ", ".join(Path(each["path"]).name for each in artifacts)
-    tables.line(f"Wrote {names} into {', '.join(folders)}.")
+    where = f" into {', '.join(map(str, folders))}" if folders else ""
+    tables.line(f"Wrote {names}{where}.")
