@@ -5,6 +5,9 @@ the layer's integer output is compared with its float output; all earlier noise 
 *Alone*, the layer has its integer weights and its output the integer range, everything
 before and behind stays in float, and the outputs of the model say what that costs: the
 sensitivity. The range of the layer's input counts for the layer that computes it.
+
+Scores below what int8 spans are no fault where a wider range would serve the probabilities
+worse: such scores count as the end of the range, in float, too.
 """
 
 import time
@@ -26,6 +29,7 @@ from edgekit_converters.quantize.chain.biases import applied
 from edgekit_converters.quantize.chain.causes import IN_FLOAT, Finding, Traits, explain
 from edgekit_converters.quantize.chain.improve import stacked
 from edgekit_converters.quantize.chain.judge import Inputs
+from edgekit_converters.quantize.chain.logits import narrowed
 from edgekit_converters.quantize.chain.match import (
     Match,
     matched,
@@ -34,6 +38,7 @@ from edgekit_converters.quantize.chain.match import (
     weights,
 )
 from edgekit_converters.quantize.chain.pair import WEIGHTED, Array, Floats, Layer
+from edgekit_converters.quantize.chain.ranges import representable
 from edgekit_converters.quantize.chain.tail import Tail, alone, replaced
 from edgekit_converters.quantize.chain.taps import mean_taps, real
 from edgekit_converters.quantize.chain.walk import Walk, samples_within
@@ -117,8 +122,9 @@ def diagnose(
     unseen = _spread_out(unseen, count)
     beyond = _beyond(graphs, layers, stacked(graphs[0], unseen)) if unseen else {}
     outputs.remember(inputs)
+    scores = narrowed(graphs[1], graphs[0], inputs)
     found = [
-        _examined(match, step, outputs, beyond.get(match.float_op.index))
+        _examined(match, step, outputs, beyond.get(match.float_op.index), scores)
         for match, step in _in_step(graphs, layers, inputs, mine)
     ]
     return _ranked(found)
@@ -279,14 +285,20 @@ def _in_step(
 
 
 def _examined(
-    match: Match, step: _Step, outputs: _Outputs, unseen_beyond: float | None
+    match: Match,
+    step: _Step,
+    outputs: _Outputs,
+    unseen_beyond: float | None,
+    scores: frozenset[int],
 ) -> _Found:
-    """Measure one layer."""
+    """Measure one layer; what `scores` numbers may be clipped."""
     graph, integer = step.graphs
+    made = output(integer, match.op)
+    ends = representable(made) if made.index in scores else (-np.inf, np.inf)
     thin = slice(None, None, 1 + step.wanted.size // _MOST_VALUES)
-    wanted = step.wanted[thin]
-    path = real(integer, match.op.outputs[0], step.found[thin]).astype(np.float32)
-    if not output(integer, match.op).scale:
+    wanted = np.clip(step.wanted[thin], *ends)
+    path = real(integer, made.index, step.found[thin]).astype(np.float32)
+    if not made.scale:
         finding, noise, agreement = IN_FLOAT, 0.0, None
     else:
         rough, kept = _alone(match, step)
@@ -295,7 +307,7 @@ def _examined(
         noise, agreement = outputs.noise(tail, alive)
         alive[match.float_op.outputs[0]] = rough
         weight_noise, _ = outputs.noise(tail, alive)
-        values = _Values(wanted, path, rough[thin], kept[thin])
+        values = _Values(wanted, path, np.clip(rough[thin], *ends), kept[thin])
         spread = _input_spread(match, step)
         costs = _Costs(noise, weight_noise, unseen_beyond, spread)
         finding = explain(match.name, _traits(match, step.graphs, values, costs))
@@ -390,7 +402,7 @@ def _traits(
 ) -> Traits:
     """Describe what a layer computes, and its noise."""
     wanted, made = values.wanted, output(graphs[1], match.op)
-    low, high = _representable(made)
+    low, high = representable(made)
     outside = _outside(made, wanted)
     own = values.kept - wanted
     total = max(_energy(own), 1e-30)
@@ -431,16 +443,9 @@ def _energy(values: Array) -> float:
     return float(flat @ flat)
 
 
-def _representable(tensor: TensorView) -> tuple[float, float]:
-    """Smallest and largest value of an integer tensor."""
-    info = np.iinfo(tensor.dtype)
-    scale, zero = tensor.scale[0], tensor.zero_point[0]
-    return scale * (info.min - zero), scale * (info.max - zero)
-
-
 def _outside(tensor: TensorView, values: Array) -> NDArray[np.bool_]:
     """Whether float values are beyond what an integer tensor can hold, by over a step."""
-    low, high = _representable(tensor)
+    low, high = representable(tensor)
     step = tensor.scale[0]
     found: NDArray[np.bool_] = (values < low - step) | (values > high + step)
     return found
@@ -450,12 +455,12 @@ def _beyond(
     graphs: tuple[Graph, Graph], layers: Sequence[Match], inputs: dict[int, Array]
 ) -> dict[int, float]:
     """Return the share of values beyond the range of each layer, by number in float."""
-    walker = _Walker(graphs[0], inputs)
-    found = {}
+    walker, found = _Walker(graphs[0], inputs), {}
+    scores = narrowed(graphs[1], graphs[0], inputs)
     for match in layers:
         walker.until(match.float_op.index + 1)
         made = output(graphs[1], match.op)
-        if made.scale:
+        if made.scale and made.index not in scores:
             values = walker.values[match.float_op.outputs[0]]
             found[match.float_op.index] = float(_outside(made, values).mean())
     return found

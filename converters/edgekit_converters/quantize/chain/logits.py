@@ -12,8 +12,15 @@ import numpy as np
 
 from edgekit.flatbuffer.graph import Graph
 from edgekit_converters.quantize.chain.biases import Inputs, limited
+from edgekit_converters.quantize.chain.moving import MOVING
 from edgekit_converters.quantize.chain.pair import Array, Floats, Pair
-from edgekit_converters.quantize.chain.ranges import Range, changeable, set_ranges, step_of
+from edgekit_converters.quantize.chain.ranges import (
+    Range,
+    changeable,
+    representable,
+    set_ranges,
+    step_of,
+)
 from edgekit_converters.quantize.chain.walk import Walk, samples_within
 
 _PASSING = frozenset({"DEQUANTIZE", "RESHAPE", "SQUEEZE", "QUANTIZE"})
@@ -21,6 +28,7 @@ _SHARES = [
     each / 10 for each in range(10, 0, -1)
 ]  # of what is seen on either side, that are tried
 _MOST_VALUES = 2**22  # scores that the ranges are tried on
+_SAME = 1.25  # times the divergence: no difference that other samples would show, too
 
 
 def refine_scores(pair: Pair, float_inputs: Inputs) -> tuple[str, ...]:
@@ -60,11 +68,37 @@ def best_range(scores: Array) -> Range:
     Args:
         scores: Any shape, classes last.
     """
-    rows = np.asarray(scores, np.float32).reshape(-1, scores.shape[-1])
-    rows = rows[:: -(-rows.size // _MOST_VALUES)]
-    low, high = min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
+    rows = _rows(scores)
+    low, high = _seen(rows)
     tried = [(low * down, high * up) for down in _SHARES for up in _SHARES]
     return min(tried, key=lambda ends: _loss(rows, ends)) if high > low else (low, high)
+
+
+def narrowed(graph: Graph, float_graph: Graph, float_inputs: Inputs) -> frozenset[int]:
+    """Return the activations that clip scores to the benefit of the probabilities.
+
+    Args:
+        graph: The integer model, by whatever steps it was made.
+        float_graph: Its float original.
+        float_inputs: Samples as the float model takes them.
+
+    Returns:
+        Numbers in the integer model: what a final SOFTMAX reads, where a range of all scores
+        would let the probabilities diverge as much or more, and what is moved there unchanged.
+
+    Raises:
+        SourceError: An operator does not run.
+    """
+    mine, theirs = final_scores(graph), final_scores(float_graph)
+    tensors = graph.main.tensors
+    wanted = dict(zip(mine, theirs, strict=True)) if len(mine) == len(theirs) else {}
+    wanted = {i: there for i, there in wanted.items() if tensors[i].dtype == "int8"}
+    seen = _values(float_graph, float_inputs, set(wanted.values())) if wanted else {}
+    found = {i for i, there in wanted.items() if _suits(seen[there], representable(tensors[i]))}
+    for op in reversed(graph.ops):
+        if op.op in MOVING and found & set(op.outputs):
+            found |= {i for i in op.inputs if i >= 0 and tensors[i].scale}
+    return frozenset(found)
 
 
 def final_scores(graph: Graph) -> tuple[int, ...]:
@@ -77,6 +111,22 @@ def final_scores(graph: Graph) -> tuple[int, ...]:
         elif op.op == "SOFTMAX" and op.outputs[0] in leaving:
             found.append(op.inputs[0])
     return tuple(found)
+
+
+def _suits(scores: Array, ends: Range) -> bool:
+    """Whether a range is as good for the probabilities as one of all scores."""
+    rows = _rows(scores)
+    return _loss(rows, ends) <= _SAME * _loss(rows, _seen(rows))
+
+
+def _rows(scores: Array) -> Array:
+    """Return scores with a row for each choice among the classes; of very many only some."""
+    rows: Array = np.asarray(scores, np.float32).reshape(-1, scores.shape[-1])
+    return rows[:: -(-rows.size // _MOST_VALUES)]
+
+
+def _seen(rows: Array) -> Range:
+    return min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
 
 
 def _loss(rows: Array, ends: Range) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgekit.flatbuffer.graph import Graph, OpView
+from edgekit.flatbuffer.graph import Graph, OpView, TensorView
 from edgekit.flatbuffer.tables import Table
 from edgekit_converters.quantize.chain.moving import MOVING
 from edgekit_converters.quantize.chain.pair import Floats, Layer, Pair
@@ -131,6 +131,13 @@ def step_of(low: float, high: float) -> tuple[float, int]:
     low, high = min(low, 0.0), max(high, 0.0)
     scale = float(np.float32((high - low) / (_HIGHEST - _LOWEST))) or 1.0
     return scale, int(np.clip(np.rint(_LOWEST - low / scale), _LOWEST, _HIGHEST))
+
+
+def representable(tensor: TensorView) -> Range:
+    """Return the smallest and the largest value of an integer tensor."""
+    info = np.iinfo(tensor.dtype)
+    scale, zero = tensor.scale[0], tensor.zero_point[0]
+    return scale * (info.min - zero), scale * (info.max - zero)
 
 
 def counterparts(pair: Pair) -> dict[int, int]:

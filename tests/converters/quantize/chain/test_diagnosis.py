@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pairs import Net, Node, conv, dense, depthwise, pair_of
+from pairs import Net, Node, conv, dense, depthwise, floats, pair_of
 
 from edgekit.flatbuffer import pack
 from edgekit_converters.quantize.chain.causes import Traits, explain
 from edgekit_converters.quantize.chain.diagnosis import LayerDiagnosis, diagnose
+from edgekit_converters.quantize.chain.logits import refine_scores
 from edgekit_converters.quantize.chain.pair import Pair
 
 SHAPE = (1, 10, 10, 3)
@@ -91,6 +92,43 @@ def test_a_clipped_range_is_named_first(tmp_path: Path) -> None:
     assert worst.name == "c"
     assert worst.cause.startswith("saturation")
     assert worst.sensitivity > 0.8
+
+
+def classifier() -> Net:
+    """Most classes never win, and their scores lie far below 0."""
+    bias = np.where(np.arange(40) < 8, 0.0, -40.0)
+    nodes = net()
+    nodes["g"] = dense(np.random.default_rng(2).normal(0, 0.05, (40, 200)), bias, "f")
+    nodes["h"] = Node(op="RESHAPE", inputs=("g",), weights=np.array([1, 40]))
+    nodes["i"] = Node(op="SOFTMAX", inputs=("h",), options={"beta": 1.0})
+    return nodes
+
+
+def of_scores(pair: Pair, folder: Path, **more: Any) -> LayerDiagnosis:
+    layers = found(
+        Pair(pack(pair.float_graph.file.model), pair.pack()), draw(20), folder, **more
+    )
+    (only,) = (each for each in layers if each.name == "g")
+    return only
+
+
+def test_scores_clipped_for_finer_steps_are_no_fault(tmp_path: Path) -> None:
+    pair = pair_of(classifier(), SHAPE, draw(20))
+    before = of_scores(pair, tmp_path)
+    assert refine_scores(pair, floats(pair, draw(20))) == ("h",)
+    unseen = [{"x": each} for each in draw(20, seed=5)]
+    after = of_scores(pair, tmp_path, unseen=unseen)
+    assert not after.cause.startswith(("saturation", "bad calibration"))
+    assert "minmax" not in after.remedy
+    assert after.sensitivity < before.sensitivity
+    assert after.sqnr_db > 20
+
+
+def test_scores_clipped_where_it_costs_are_a_fault(tmp_path: Path) -> None:
+    pair = pair_of(classifier(), SHAPE, draw(20))
+    for name in "gh":
+        narrow(pair, name, 0.02)
+    assert of_scores(pair, tmp_path).cause.startswith("saturation")
 
 
 def test_unseen_samples_show_bad_calibration(tmp_path: Path) -> None:
