@@ -14,6 +14,8 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 2**27  # 134 megapixels: above any camera, and 400 MB when decoded
 
 _PNM = re.compile(rb"P[2356]\s+(?:#.*\s+)*(\d{1,9})\s+(?:#.*\s+)*(\d{1,9})\s")
+_HEAD_BYTES = 2**16  # nearly always holds the size
+_ORIENTATION = 274  # the EXIF tag
 _JPEG_NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})  # among 0xC0..0xCF, these are no frame headers
 
 
@@ -84,6 +86,41 @@ def header_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def displayed_size(path: Path) -> tuple[int, int]:
+    """Return height and width of a picture as `read_image` gives it, decoding nothing.
+
+    Raises:
+        DataError: The file is missing, or no picture.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_HEAD_BYTES)
+            size = header_size(data)
+            if size is None:
+                data += file.read()
+                size = header_size(data)
+    except OSError as error:
+        msg = f"Cannot read {path}: {error.strerror}."
+        raise DataError(msg) from error
+    if size is None:
+        msg = f"{path} is not a picture: {_looks_like(data)}."
+        raise DataError(msg)
+    width, height = size
+    return (width, height) if _is_turned(data) else (height, width)
+
+
+def _is_turned(data: bytes) -> bool:
+    """Whether the EXIF orientation of a JPEG swaps width and height."""
+    start = data.find(b"Exif\x00\x00", 0, _HEAD_BYTES) if data.startswith(b"\xff\xd8") else -1
+    if start < 0:
+        return False
+    try:
+        tags = _tiff_tags(data[start + 6 :])
+    except (struct.error, IndexError):
+        return False
+    return tags is not None and tags.get(_ORIENTATION) in {5, 6, 7, 8}
+
+
 def _png_size(data: bytes) -> tuple[int, int] | None:
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return None
@@ -135,17 +172,22 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _tiff_size(data: bytes) -> tuple[int, int] | None:
-    """Read tags 256 and 257 of the first directory."""
+    tags = _tiff_tags(data)
+    return None if tags is None else (tags.get(256, 0), tags.get(257, 0))
+
+
+def _tiff_tags(data: bytes) -> dict[int, int] | None:
+    """Read the numbers in the first directory of a TIFF; None if it is no TIFF."""
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])
     if order is None:
         return None
     start = struct.unpack_from(f"{order}I", data, 4)[0]
-    found = {}
+    found: dict[int, int] = {}
     for entry in range(struct.unpack_from(f"{order}H", data, start)[0]):
         tag, kind = struct.unpack_from(f"{order}HH", data, start + 2 + 12 * entry)
         form = f"{order}{'H' if kind == 3 else 'I'}"
         found[tag] = struct.unpack_from(form, data, start + 10 + 12 * entry)[0]
-    return found.get(256, 0), found.get(257, 0)
+    return found
 
 
 def _pnm_size(data: bytes) -> tuple[int, int] | None:

@@ -67,13 +67,16 @@ def labels_of(path: Path) -> tuple[str, ...]:
     return tuple(sorted(class_folders(path)))
 
 
-def match(names: Sequence[str], labels: Sequence[str], where: str) -> NDArray[np.intp]:
+def match(
+    names: Sequence[str], labels: Sequence[str], where: str, *, rename: str = "the folders"
+) -> NDArray[np.intp]:
     """Return the class number of each name.
 
     Args:
         names: Class names as found in a data set.
         labels: Class names in the order of the model's outputs.
         where: The data set, for messages.
+        rename: What holds the names in the data set, for the message.
 
     Raises:
         DataError: A name is none of the labels.
@@ -85,7 +88,7 @@ def match(names: Sequence[str], labels: Sequence[str], where: str) -> NDArray[np
         shown = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
         msg = (
             f"{where} has classes that the model does not know: {', '.join(unknown[:10])}.\n"
-            f"The model's labels: {shown}.{hint}\nRename the folders, or give --labels FILE."
+            f"The model's labels: {shown}.{hint}\nRename {rename}, or give --labels FILE."
         )
         raise DataError(msg)
     return np.array([numbers[name] for name in names], np.intp)

@@ -1,6 +1,6 @@
 """The few OpenCV functions that reading and resizing pictures takes, with types."""
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edgekit.extras import need
 
 Pixels = NDArray[np.uint8]
+Order = Literal["bgr", "rgb"]
 
 
 def decode(data: bytes) -> Pixels | None:
@@ -47,6 +48,23 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     cv2 = _cv2()
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
     return cast("Pixels", resized.reshape(height, width, pixels.shape[2]))
+
+
+def encode_jpeg(pixels: Pixels, *, order: Order, quality: int) -> bytes:
+    """Encode a picture as JPEG; nothing where OpenCV cannot.
+
+    Args:
+        pixels: Shape (height, width, 3).
+        order: Whether blue or red comes first.
+        quality: 0 to 100.
+    """
+    cv2 = _cv2()
+    try:
+        bgr = pixels if order == "bgr" else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        done, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error:
+        return b""
+    return bytes(encoded) if done else b""
 
 
 def _cv2() -> Any:
