@@ -9,6 +9,7 @@ from edgekit.targets import Target
 
 MIB = 2**20
 _SHAPE_OPS = {"PACK", "SHAPE", "STRIDED_SLICE"}
+_PHONES = {"android", "android-gpu", "ios"}  # whose apps open models with MediaPipe Tasks
 
 
 def misfits(graph: Graph, target: Target, *, integer_only: bool) -> list[str]:
@@ -76,6 +77,11 @@ def problems(graph: Graph, scheme: str, target: Target) -> tuple[str, ...]:
         found.append(
             f"Not certain to run on the GPU: {'; '.join(elsewhere)}. What does not runs on the "
             "CPU, with a copy each way."
+        )
+    if target.name in _PHONES and any(each.dtype == "int8" for each in graph.inputs):
+        found.append(
+            "MediaPipe Tasks refuses models with int8 inputs; LiteRT itself opens them. For "
+            "MediaPipe leave --io out, or say --io uint8 or float32."
         )
     if scheme == "int8" and graph.float_islands:
         found.append(

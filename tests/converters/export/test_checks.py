@@ -138,3 +138,19 @@ def test_what_the_gpu_leaves_is_a_warning(name: str, words: str) -> None:
     found: Any = problems(_graph(("CUMSUM", 1), ("CUMSUM", 1)), "float16", load_target(name))
     assert words in " ".join(found)
     assert bool(found) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "warned"),
+    [
+        pytest.param("android", "int8", True, id="android"),
+        pytest.param("ios", "int8", True, id="ios"),
+        pytest.param("android", "uint8", False, id="bytes"),
+        pytest.param("android", "float32", False, id="real values"),
+        pytest.param("raspberry-pi-4", "int8", False, id="no phone"),
+    ],
+)
+def test_int8_inputs_for_a_phone_are_a_warning(name: str, dtype: str, warned: bool) -> None:
+    found = problems(_graph(("RELU", 1), dtype=dtype), "int8", load_target(name))
+    said = [each for each in found if each.startswith("MediaPipe Tasks refuses")]
+    assert len(said) == warned
