@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from edgekit import measure
+from edgekit.data.assumed import resolve
 from edgekit.errors import SourceError
-from edgekit.evaluation.preprocessing import resolve
 from edgekit.files import told
 from edgekit.manifest import Calibration, Manifest, Preprocessing
 from edgekit.manifest import Source as SourceRecord

@@ -7,10 +7,10 @@ from typing import Any
 
 from edgekit import guard
 from edgekit.data import Dataset
+from edgekit.data.assumed import describe, holds_pictures
 from edgekit.errors import UnknownName, UsageError
 from edgekit.evaluation.metrics import METRICS, Accuracy, Metric, Sqnr
 from edgekit.evaluation.models import forward, match
-from edgekit.evaluation.preprocessing import describe, holds_pictures
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import (
     Interpreter,

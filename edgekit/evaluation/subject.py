@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.data import Dataset, check_classes, open_dataset
+from edgekit.data.assumed import holds_pictures, resolve
+from edgekit.data.foreign import Foreign, read_foreign
 from edgekit.errors import DataError, UsageError
-from edgekit.evaluation.foreign import Foreign, read_foreign
 from edgekit.evaluation.models import (
     AnyModel,
     class_output,
@@ -16,7 +17,6 @@ from edgekit.evaluation.models import (
     open_model,
     sample_shapes,
 )
-from edgekit.evaluation.preprocessing import holds_pictures, resolve
 from edgekit.evaluation.request import DataRequest
 from edgekit.manifest import Manifest, Preprocessing
 

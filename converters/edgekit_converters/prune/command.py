@@ -254,7 +254,7 @@ def _prepared(
         The manifest, and a function that opens data: `opened(path, labelled=..., named=...)`.
     """
     from edgekit.data import open_dataset, read_labels
-    from edgekit.evaluation.preprocessing import resolve
+    from edgekit.data.assumed import resolve
 
     shapes = {spec.name: tuple(side or 1 for side in spec.shape) for spec in source.inputs}
     labels = read_labels(Path(wishes.labels)) if wishes.labels else manifest.labels

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.evaluation.foreign import Foreign, is_picture
+from edgekit.data.foreign import Foreign, is_picture
 from edgekit.manifest import Manifest, Overrides, Preprocessing
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 
-from edgekit.evaluation.foreign import Foreign, is_picture, read_foreign
+from edgekit.data.foreign import Foreign, is_picture, read_foreign
 
 SHAPE = (1, 8, 8, 3)
 

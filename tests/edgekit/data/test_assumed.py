@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from edgekit.evaluation.foreign import Foreign
-from edgekit.evaluation.preprocessing import resolve
+from edgekit.data.assumed import resolve
+from edgekit.data.foreign import Foreign
 from edgekit.manifest import Manifest, Overrides, Preprocessing
 
 PICTURE = {"image": (96, 96, 3)}
