@@ -3,7 +3,8 @@
 Native code may segfault or abort on a file from outside, or on a model that it cannot
 convert; a child that dies becomes one `CrashError`. Arguments and result are JSON, the
 child's progress and log messages are shown here, its own output is kept for the crash
-report. The other end is `edgekit.guarded`.
+report. Long work, such as a live demo, may send news on the way, and ends early by itself
+when Ctrl-C asks it to. The other end is `edgekit.guarded`.
 """
 
 import contextlib
@@ -46,6 +47,8 @@ def call(
     timeout_s: float | None = None,
     memory_mb: int | None = None,
     python: str = sys.executable,
+    hear: Callable[[Any], None] | None = None,
+    grace_s: float | None = None,
     **arguments: Any,
 ) -> Any:
     """Run `module:function(**arguments)` in a child process and return its result.
@@ -57,11 +60,15 @@ def call(
         memory_mb: Address space the child may use, in MiB, or None for no limit.
         python: Interpreter to run the child with; another one than this process has must
             bring all that edgekit needs but edgekit itself.
+        hear: Gets what the child tells on the way (`guarded.tell`), in this thread.
+        grace_s: After Ctrl-C the child is asked to end (`guarded.end_wanted`), and has so
+            many seconds; what it then answers is returned. None ends it at once.
         **arguments: Records or plain JSON values.
 
     Raises:
         EdgekitError: What the child raised, of the same class and with the same text.
         CrashError: The child died, ran out of memory or out of time.
+        KeyboardInterrupt: Ctrl-C, and no answer within `grace_s`.
     """
     job = {
         "function": function,
@@ -73,7 +80,8 @@ def call(
     }
     with tempfile.TemporaryFile() as noise:
         with _child(python, noise) as child, _deadline(child, timeout_s) as late:
-            answer, hint = _converse(child, job)
+            _send(child, job)
+            answer, hint = _converse(child, hear, grace_s)
         if answer is None and late.is_set():
             msg = f"The process {doing} did not end within {timeout_s:g} s and was stopped."
             raise CrashError(msg)
@@ -129,27 +137,69 @@ def _deadline(
         timer.cancel()
 
 
+def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:
+    if child.stdin is not None:  # it was asked for as a pipe
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.write(json.dumps(job).encode() + b"\n")
+            child.stdin.flush()
+
+
 def _converse(
-    child: subprocess.Popen[bytes], job: dict[str, Any]
+    child: subprocess.Popen[bytes],
+    hear: Callable[[Any], None] | None,
+    grace_s: float | None,
 ) -> tuple[dict[str, Any] | None, str]:
-    """Send the job, show progress and messages.
+    """Listen until the child ends, or until Ctrl-C and for its time of grace."""
+    try:
+        with _relayed_progress() as relay:
+            return _listen(child, hear, relay)
+    except KeyboardInterrupt:
+        if grace_s is None:
+            raise
+        answer, hint = _let_end(child, hear, grace_s)
+        if answer is None:
+            raise
+        return answer, hint
+    except OSError:  # nobody reads the news any more
+        _let_end(child, None, grace_s or 0)
+        raise
+
+
+def _let_end(
+    child: subprocess.Popen[bytes], hear: Callable[[Any], None] | None, grace_s: float
+) -> tuple[dict[str, Any] | None, str]:
+    """Ask the child to end, and listen until it does or its time is over."""
+    if child.stdin is not None:
+        child.stdin.close()
+    with _deadline(child, grace_s):
+        return _listen(child, hear, lambda kind, content: None)  # noqa: ARG005 (no display)
+
+
+def _listen(
+    child: subprocess.Popen[bytes],
+    hear: Callable[[Any], None] | None,
+    relay: Callable[[str, dict[str, Any]], None],
+) -> tuple[dict[str, Any] | None, str]:
+    """Show progress and messages.
 
     Returns:
         answer: The child's last message, or None if it never came.
         hint: What the child said it was about to do, for the case that it dies.
     """
     answer, hint = None, _DAMAGED
-    with _relayed_progress() as relay:
-        for message in _messages(child, job):
-            kind = message.pop("kind")
-            if kind == "log":
-                logging.getLogger(message["name"]).log(message["level"], message["text"])
-            elif kind == "hint":
-                hint = message["text"] or _DAMAGED
-            elif kind == "answer":
-                answer = message
-            else:
-                relay(kind, message)
+    for message in _messages(child):
+        kind = message.pop("kind")
+        if kind == "log":
+            logging.getLogger(message["name"]).log(message["level"], message["text"])
+        elif kind == "hint":
+            hint = message["text"] or _DAMAGED
+        elif kind == "news":
+            if hear is not None:
+                hear(message["content"])
+        elif kind == "answer":
+            answer = message
+        else:
+            relay(kind, message)
     return answer, hint
 
 
@@ -171,16 +221,15 @@ def _relayed_progress() -> Iterator[Callable[[str, dict[str, Any]], None]]:
             display.end()
 
 
-def _messages(child: subprocess.Popen[bytes], job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Send the job and yield what comes back until the child closes its end."""
-    if child.stdin is None or child.stdout is None:  # both were asked for as pipes
+def _messages(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield what comes back until the child closes its end."""
+    if child.stdout is None:  # it was asked for as a pipe
         return
-    with contextlib.suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(job).encode() + b"\n")
-        child.stdin.flush()
     for line in child.stdout:
         if line.endswith(b"\n"):  # else the child died while it spoke
-            yield json.loads(line)
+            # What Ctrl-C came in the middle of is no message any more.
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
     child.wait()
 
 

@@ -83,6 +83,33 @@ def if_it_dies(hint: str) -> Iterator[None]:
         _channel.send("hint", text="")
 
 
+def tell(content: object) -> None:
+    """Send news to the parent, to what it gave as `hear`.
+
+    Args:
+        content: A record or plain JSON values.
+    """
+    if _channel is not None:
+        _channel.send("news", content=to_json(content))
+
+
+def end_wanted() -> threading.Event:
+    """Return an event that is set when the parent wants this work to end early.
+
+    That is after Ctrl-C there, if the parent gives a time of grace. Call it once. Outside a
+    guarded child it never is.
+    """
+    wanted = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.read()  # nothing more comes; it ends when the parent closes its end
+        wanted.set()
+
+    if _channel is not None:
+        threading.Thread(target=wait, name="end wanted", daemon=True).start()
+    return wanted
+
+
 def main() -> None:
     """Do the job that standard input describes."""
     global _channel  # noqa: PLW0603 (one process has one parent)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgekit import guard, progress
+from edgekit import guard, guarded, progress
 from edgekit.errors import (
     CrashError,
     EdgekitError,
@@ -262,3 +262,49 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_news_arrive_in_order_and_before_the_answer() -> None:
+    heard: list[object] = []
+    assert call("report", count=5, hear=heard.append) == "done"
+    assert heard == [{"number": number} for number in range(5)]
+
+
+def test_after_ctrl_c_the_child_ends_its_work_and_its_answer_is_returned() -> None:
+    heard: list[object] = []
+
+    def hear(news: object) -> None:
+        heard.append(news)
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+
+    answer = call("report", count=10_000, hear=hear, grace_s=20.0)
+    assert answer.startswith("ended after ")
+    assert len(heard) < 1000
+
+
+def test_a_child_that_does_not_end_in_its_time_of_grace_is_ended(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    def interrupt(_news: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call("deaf", pid_file=str(pid_file), hear=interrupt, grace_s=0.2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
+def test_a_child_whose_news_nobody_reads_may_end_its_work(tmp_path: Path) -> None:
+    def hear(_news: object) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        call("report", count=10_000, pid_file=str(tmp_path / "pid"), hear=hear, grace_s=20.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_without_a_parent_news_go_nowhere_and_no_end_is_wanted() -> None:
+    guarded.tell({"number": 1})
+    assert not guarded.end_wanted().is_set()

@@ -110,3 +110,22 @@ def die_in_task() -> None:
 def import_missing() -> None:
     msg = "no"
     raise ModuleNotFoundError(msg, name="sounddevice.core")
+
+
+def report(count: int, pid_file: str = "") -> str:
+    """Tell numbers until there were `count`, or until this is to end."""
+    wanted = guarded.end_wanted()
+    if pid_file:
+        Path(pid_file).write_text(str(os.getpid()), encoding="utf-8")
+    for number in range(count):
+        guarded.tell({"number": number})
+        if wanted.wait(0.01):
+            return f"ended after {number}"
+    return "done"
+
+
+def deaf(pid_file: str) -> None:
+    """Tell one piece of news and never end."""
+    Path(pid_file).write_text(str(os.getpid()), encoding="utf-8")
+    guarded.tell("here")
+    time.sleep(60)

@@ -1,0 +1,70 @@
+"""What every source of frames is."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from edgekit.vision.frame import Frame
+
+
+class Source(Protocol):
+    """Where frames come from. Made by `open_source`; its first frame was seen already."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on by itself, so that only the newest frame is of use."""
+
+    @property
+    def description(self) -> str:
+        """What it is, for people, without a password."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its first frame."""
+
+    @property
+    def dropped(self) -> int:
+        """How many frames nobody had time for."""
+
+    @property
+    def damaged(self) -> int:
+        """How many frames were no picture: cut off, empty or garbled."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames until there are no more; to be called once.
+
+        Raises:
+            DeviceError: A live source was lost for good.
+            DataError: A file holds no picture that can be read.
+        """
+
+    def close(self) -> None:
+        """Let everything go; any thread may, and whoever waits for a frame gets none."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Closing:
+    """A `with` statement for what has `close`."""
+
+    def close(self) -> None:
+        """Let everything go."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
