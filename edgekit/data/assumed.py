@@ -2,13 +2,14 @@
 
 In this order: what a person asked for; what the model's manifest says, or the standard
 metadata of a file from elsewhere; the range of a quantized input; 0..255 if the graph
-normalizes itself, else 0..1. What was assumed, and what overrides a manifest, is always
-said.
+normalizes itself; what is usual for the family of the model; else 0..1. What was assumed,
+and what overrides a manifest, is always said.
 """
 
 import logging
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def resolve(
     foreign: Foreign | None = None,
     normalizes_itself: bool = False,
     pictures: bool = True,
+    usual: Preprocessing | None = None,
 ) -> Preprocessing | None:
     """Return how pictures are prepared; None if the model takes none.
 
@@ -37,6 +39,7 @@ def resolve(
         foreign: What the graph of a file tells that says nothing.
         normalizes_itself: Whether the graph scales pixels itself.
         pictures: Whether the data hold any; without, an assumption is not worth saying.
+        usual: What models of this one's family are usually fed.
 
     Raises:
         RecordError: The wishes contradict themselves.
@@ -45,14 +48,18 @@ def resolve(
         return _on_manifest(overrides, manifest.preprocessing)
     if not any(is_picture(shape) for shape in shapes.values()):
         return None
+    base = usual or Preprocessing()
     if overrides.scaling:
-        return overrides.on(Preprocessing())
+        return overrides.on(base)
     if foreign is not None and foreign.preprocessing is not None:
-        wanted, why = overrides.on(foreign.preprocessing), f"from {foreign.origin}"
+        told, why = foreign.preprocessing, f"from {foreign.origin}"
     elif normalizes_itself or (foreign is not None and foreign.normalizes_itself):
-        wanted, why = overrides.on(_PIXELS), "as the graph normalizes itself"
+        told, why = _PIXELS, "as the graph normalizes itself"
+    elif usual is not None:
+        told, why = usual, "as is usual for its family"
     else:
-        wanted, why = overrides.on(Preprocessing()), "as nothing says more"
+        told, why = base, "as nothing says more"
+    wanted = overrides.on(replace(told, resize=base.resize))
     level = logging.WARNING if pictures else logging.DEBUG
     _log.log(level, "Assumed %s, %s.%s", describe(wanted), why, _REMEDY)
     return wanted

@@ -59,6 +59,10 @@ class Detections:
         """Return some of them, by place or by a mask."""
         return type(self)(self.boxes[which], self.scores[which], self.classes[which])
 
+    def without(self, which: NDArray[np.intp]) -> Self:
+        """Return all but those at some places."""
+        return self.take(np.delete(np.arange(len(self)), which))
+
     def moved(self, boxes: Boxes) -> Self:
         """Return the same findings with other boxes, e.g. taken to the frame."""
         return type(self)(boxes, self.scores, self.classes)

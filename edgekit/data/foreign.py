@@ -36,6 +36,11 @@ def read_foreign(path: Path) -> Foreign:
         graph = Graph(path)
     except InputError:
         return Foreign()  # the runtime has the better message
+    return read_graph(graph)
+
+
+def read_graph(graph: Graph) -> Foreign:
+    """Read what a graph tells."""
     preprocessing = quantized_range(graph)
     return Foreign(
         preprocessing=preprocessing,

@@ -67,5 +67,29 @@ def encode_jpeg(pixels: Pixels, *, order: Order, quality: int) -> bytes:
     return bytes(encoded) if done else b""
 
 
+def swap(pixels: Pixels) -> Pixels:
+    """Turn RGB into BGR and BGR into RGB.
+
+    Args:
+        pixels: Shape (height, width, 3).
+    """
+    cv2 = _cv2()
+    return cast("Pixels", cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+def look_up(pixels: Pixels, table: NDArray[Any]) -> NDArray[Any]:
+    """Replace each value of a picture by that of a table.
+
+    Args:
+        pixels: Shape (height, width, channels).
+        table: Shape (256,) for all channels, or (256, channels).
+
+    Returns:
+        An array of the table's type and the picture's shape.
+    """
+    found = _cv2().LUT(pixels, table.reshape(1, 256, -1))
+    return cast("NDArray[Any]", found.reshape(pixels.shape))
+
+
 def _cv2() -> Any:
     return need("cv2", "read and resize pictures")

@@ -36,12 +36,14 @@ class Placing:
         scale_y: Same, downwards.
         offset_x: Where the frame's left edge lies, in input pixels; below 0 if cropped.
         offset_y: Same, of its upper edge.
+        frame: Height and width of the frame.
     """
 
     scale_x: float
     scale_y: float
     offset_x: float
     offset_y: float
+    frame: tuple[int, int]
 
     def to_input(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take boxes from the frame to the input.
@@ -113,10 +115,12 @@ def fit(pixels: Pixels, size: tuple[int, int], resize: Resize) -> tuple[Pixels, 
         left, top, right, bottom = _window((frame_height, frame_width), size)
         scale_x, scale_y = width / (right - left), height / (bottom - top)
         fitted = opencv.resize(pixels[top:bottom, left:right], width, height)
-        return fitted, Placing(scale_x, scale_y, -left * scale_x, -top * scale_y)
+        frame = (frame_height, frame_width)
+        return fitted, Placing(scale_x, scale_y, -left * scale_x, -top * scale_y, frame)
     if resize == "letterbox":
         return _letterbox(pixels, size)
-    placing = Placing(width / frame_width, height / frame_height, 0.0, 0.0)
+    scales = (width / frame_width, height / frame_height)
+    placing = Placing(*scales, 0.0, 0.0, (frame_height, frame_width))
     return opencv.resize(pixels, width, height), placing
 
 
@@ -144,7 +148,8 @@ def _letterbox(pixels: Pixels, size: tuple[int, int]) -> tuple[Pixels, Placing]:
         pixels, inner_width, inner_height
     )
     scale_x, scale_y = inner_width / frame_width, inner_height / frame_height
-    return fitted, Placing(scale_x, scale_y, float(left), float(top))
+    frame = (frame_height, frame_width)
+    return fitted, Placing(scale_x, scale_y, float(left), float(top), frame)
 
 
 def arrange(pixels: Pixels, preprocessing: Preprocessing, channels: int) -> Pixels:

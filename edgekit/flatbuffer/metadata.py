@@ -21,7 +21,13 @@ import numpy as np
 from edgekit.errors import InputError, RecordError
 from edgekit.flatbuffer.graph import Graph, TensorView
 from edgekit.flatbuffer.tables import ModelFile, Table, pack, read_model, read_tables, text
-from edgekit.flatbuffer.written import AXIS_LABELS, COLOR_SPACES, VALUE_LABELS
+from edgekit.flatbuffer.written import (
+    AXIS_LABELS,
+    BOX_BOUNDARIES,
+    BOX_PIXELS,
+    COLOR_SPACES,
+    VALUE_LABELS,
+)
 from edgekit.manifest import Manifest, Preprocessing
 
 MANIFEST = "EDGEKIT"
@@ -55,6 +61,22 @@ class StandardMetadata:
     labels_output: int | None = None
     boxes: bool = False
     sample_rate_hz: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputContent:
+    """What the standard metadata of a file say of one output.
+
+    Attributes:
+        name: Its name there, e.g. `location`; empty if they have none.
+        box_order: Where x_min, y_min, x_max and y_max stand in a box; () if it does not
+            hold corners of boxes.
+        box_pixels: Boxes are in pixels of the input; else in shares of it.
+    """
+
+    name: str = ""
+    box_order: tuple[int, ...] = ()
+    box_pixels: bool = False
 
 
 def write_metadata(
@@ -145,6 +167,26 @@ def read_standard_metadata(source: bytes | str | Path | Graph) -> StandardMetada
         boxes=any(_content(each, "BoundingBoxProperties") for each in outputs),
         sample_rate_hz=_read_sample_rate(inputs[0]) if inputs else None,
     )
+
+
+def output_contents(graph: Graph) -> tuple[OutputContent, ...]:
+    """What the standard metadata say of each output; () if they do not list them all."""
+    root = _root(graph)
+    if root is None or not root.subgraph_metadata:
+        return ()
+    tables = root.subgraph_metadata[0].output_tensor_metadata or []
+    if len(tables) != len(graph.outputs):
+        return ()
+    return tuple(_output_content(each) for each in tables)
+
+
+def _output_content(table: Table) -> OutputContent:
+    boxes = _content(table, "BoundingBoxProperties")
+    if boxes is None or boxes.type not in {0, BOX_BOUNDARIES}:
+        return OutputContent(text(table.name))
+    order = (0, 1, 2, 3) if boxes.index is None else tuple(int(each) for each in boxes.index)
+    whole = order if sorted(order) == [0, 1, 2, 3] else ()
+    return OutputContent(text(table.name), whole, boxes.coordinate_type == BOX_PIXELS)
 
 
 def standard_metadata(

@@ -82,3 +82,5 @@ UNIONS = {
 }
 COLOR_SPACES = {"rgb": 1, "gray": 2}
 AXIS_LABELS, VALUE_LABELS = 2, 3  # kinds of associated files
+BOX_BOUNDARIES = 1  # boxes as corners
+BOX_PIXELS = 1  # and not as shares of the input
