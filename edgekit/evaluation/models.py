@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.data import scores
+from edgekit.data.scores import Spec
 from edgekit.errors import InputError, UsageError
 from edgekit.extras import need
 from edgekit.manifest import Manifest
@@ -15,19 +17,6 @@ from edgekit.manifest import Manifest
 Arrays = dict[str, NDArray[Any]]
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
-SCORES = ("probabilities", "logits")
-
-
-class Spec(Protocol):
-    """One input or output: its name and shape, with the batch of 1 in front."""
-
-    @property
-    def name(self) -> str:
-        """Name of the tensor."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
 
 
 class AnyModel(Protocol):
@@ -112,21 +101,8 @@ def sample_shapes(model: AnyModel) -> dict[str, tuple[int, ...]]:
 
 
 def class_output(model: AnyModel) -> str | None:
-    """Return the name of the output that holds one score for each class, or None.
-
-    The manifest says which. Without one it is the only output, if that is a vector of at
-    least two values and not of the shape of an input, as an autoencoder's is.
-    """
-    roles = {each.name: each.role for each in model.manifest.outputs} if model.manifest else {}
-    for spec in model.outputs:
-        if roles.get(spec.name) in SCORES:
-            return spec.name
-    if roles or len(model.outputs) != 1:
-        return None
-    only = model.outputs[0]
-    is_vector = max(only.shape, default=0) == math.prod(only.shape) >= 2
-    is_copy = any(spec.shape == only.shape for spec in model.inputs)
-    return only.name if is_vector and not is_copy else None
+    """Return the name of the output that holds one score for each class, or None."""
+    return scores.class_output(model.inputs, model.outputs, model.manifest)
 
 
 def match(first: Sequence[Spec], second: Sequence[Spec], what: str) -> dict[str, str]:

@@ -1,11 +1,8 @@
 """One picture of a source."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from edgekit.data.opencv import Pixels
-
-Order = Literal["bgr", "rgb"]
+from edgekit.data.opencv import Order, Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 import glob
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from edgekit.data.images import SUFFIXES, read_image
@@ -88,7 +88,7 @@ class Images(Closing):
             raise DataError(msg)
         self.size = (int(self._first.shape[0]), int(self._first.shape[1]))
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Yield every picture."""
         index = 0
         pixels, self._first = self._first, None

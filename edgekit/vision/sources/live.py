@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
-from edgekit.data.opencv import Pixels
-from edgekit.vision.frame import Frame, Order
+from edgekit.data.opencv import Order, Pixels
+from edgekit.vision.frame import Frame
 from edgekit.vision.sources.newest import Newest
 from edgekit.vision.sources.reopen import Connection, Reopening
 from edgekit.vision.sources.source import Closing
@@ -50,7 +50,7 @@ class Live(Closing):
         """Frames that were no picture."""
         return self._reopening.damaged
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Yield the newest frame, each once."""
         index = 0
         while (found := self._newest.take()) is not None:

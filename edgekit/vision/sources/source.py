@@ -1,6 +1,6 @@
 """What every source of frames is."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,7 +30,7 @@ class Source(Protocol):
     def damaged(self) -> int:
         """How many frames were no picture: cut off, empty or garbled."""
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Yield frames until there are no more; to be called once.
 
         Raises:

@@ -1,7 +1,7 @@
 """Playing cards that move over a textured ground: frames without a camera or a file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ class Synthetic(Closing):
             _card(str(rank), column, size, rng) for column, rank in enumerate(ranks)
         )
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Yield frames until `close`."""
         index = 0
         while not self._over:

@@ -1,7 +1,7 @@
 """Films: files that FFmpeg reads."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from edgekit.data.opencv import Pixels
@@ -65,7 +65,7 @@ class Film(Closing):
             raise DataError(msg)
         self.size = (int(self._first.shape[0]), int(self._first.shape[1]))
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Yield every frame."""
         index, t = 0, 0.0
         pixels, self._first = self._first, None
