@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from edgekit import progress
@@ -93,17 +93,22 @@ def tell(content: object) -> None:
         _channel.send("news", content=to_json(content))
 
 
-def end_wanted() -> threading.Event:
+def end_wanted(then: Callable[[], None] | None = None) -> threading.Event:
     """Return an event that is set when the parent wants this work to end early.
 
     That is after Ctrl-C there, if the parent gives a time of grace. Call it once. Outside a
     guarded child it never is.
+
+    Args:
+        then: Called when it is, in a thread of its own.
     """
     wanted = threading.Event()
 
     def wait() -> None:
         sys.stdin.read()  # nothing more comes; it ends when the parent closes its end
         wanted.set()
+        if then is not None:
+            then()
 
     if _channel is not None:
         threading.Thread(target=wait, name="end wanted", daemon=True).start()

@@ -38,6 +38,7 @@ class LazyGroup(click.Group):
         "run": ("edgekit.cli.run:run", "Files through a model, the result in words."),
         "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, ops, where each op runs."),
         "profile": ("edgekit.cli.profile:profile", "Measure latency and memory."),
+        "demo": ("edgekit.cli.demo:demo", "A model at work on a camera, film or stream."),
         "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
         "bundle": ("edgekit.cli.bundle:bundle", "What a device needs, in one file."),
         "targets": ("edgekit.cli.targets:targets", "The devices that edgekit knows."),

@@ -86,7 +86,8 @@ class Result:
     Attributes:
         frame: The frame.
         detections: What was found.
-        ids: The number of each, which the same object keeps from frame to frame.
+        ids: The number of each, which the same object keeps from frame to frame; empty
+            without a tracker.
         ms: How long it took.
     """
 
@@ -196,6 +197,7 @@ class Pipeline:
     Args:
         source: Where frames come from.
         recognizer: The model.
+        tracker: Gives objects their numbers; None leaves them without.
         limit: Number of frames to take; None takes all.
         real_time: Give the frames of a film at its own pace, as for somebody who watches.
         in_flight: Frames that may be under way at once; None chooses.
@@ -206,13 +208,14 @@ class Pipeline:
         source: Source,
         recognizer: Recognizer,
         *,
+        tracker: Tracker | None = None,
         limit: int | None = None,
         real_time: bool = False,
         in_flight: int | None = None,
     ) -> None:
         self._source = source
         self._recognizer = recognizer
-        self._tracker = Tracker()
+        self._tracker = tracker
         self._limit = limit
         self._real_time = real_time and not source.live
         most = in_flight or (IN_FLIGHT_LIVE if source.live else IN_FLIGHT)
@@ -326,7 +329,7 @@ class Pipeline:
     def _finish(self, job: _Job) -> None:
         begun = time.perf_counter()
         found = self._recognizer.finish(job.content, job.placing)
-        ids = self._tracker.update(found)
+        ids = self._tracker.update(found) if self._tracker is not None else ()
         capture, preprocess, inference = job.ms
         times = Stages(
             capture=capture,

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,30 +28,25 @@ def document(result: Result, labels: Sequence[str]) -> dict[str, Any]:
         labels: Names of the classes.
 
     Returns:
-        `frame`, `t`, `detections: [{label, score, box, id}]` and `ms`, times in
-        milliseconds, boxes as [x_min, y_min, x_max, y_max] in pixels of the frame.
+        `frame`, `t`, `detections: [{label, score, box, id}]` and `ms`; times in
+        milliseconds, boxes as [x_min, y_min, x_max, y_max] in pixels of the frame, an `id`
+        where there is a tracker.
     """
-    found = zip(result.detections, result.ids, strict=True)
-    ms = result.ms
+    found: list[dict[str, Any]] = [
+        {
+            "label": name(labels, kind),
+            "score": round(score, 4),
+            "box": [round(side, 2) for side in box.tolist()],
+        }
+        for box, score, kind in result.detections
+    ]
+    for each, number in zip(found, result.ids, strict=False):  # none without a tracker
+        each["id"] = number
     return {
         "frame": result.frame.index,
         "t": round(result.frame.t, 4),
-        "detections": [
-            {
-                "label": name(labels, kind),
-                "score": round(score, 4),
-                "box": [round(side, 2) for side in box.tolist()],
-                "id": number,
-            }
-            for (box, score, kind), number in found
-        ],
-        "ms": {
-            "capture": round(ms.capture, 3),
-            "preprocess": round(ms.preprocess, 3),
-            "inference": round(ms.inference, 3),
-            "postprocess": round(ms.postprocess, 3),
-            "total": round(ms.total, 3),
-        },
+        "detections": found,
+        "ms": {stage: round(ms, 3) for stage, ms in asdict(result.ms).items()},
     }
 
 

@@ -1,0 +1,195 @@
+"""Where a live demo shows what it finds: lines, a film, a page, a window."""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from edgekit import guarded
+from edgekit.data.opencv import Pixels, swap
+from edgekit.preview import Preview, open_preview
+from edgekit.vision.pipeline import Result
+from edgekit.vision.sources import Source
+from edgekit.vision.window import Window, open_window
+from edgekit.vision.writer import Film, JsonLines
+
+STDOUT = "-"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Where to show it.
+
+    Attributes:
+        headless: Open no window, also where there is a desktop.
+        jsonl: File that gets one JSON line a frame; `-` is standard output.
+        save: Film to write, with boxes drawn, as .mp4.
+        preview: `HOST:PORT` of the page to watch in a browser.
+    """
+
+    headless: bool = False
+    jsonl: str | None = None
+    save: str | None = None
+    preview: str | None = None
+
+
+class Shown:
+    """A frame, what was found in it, and the two drawn together.
+
+    Args:
+        result: The frame, and what was found.
+        told: The same as plain JSON values.
+        labels: Names of the classes.
+        dropped: Frames that nobody had time for, so far.
+    """
+
+    def __init__(
+        self, result: Result, told: dict[str, Any], labels: Sequence[str], dropped: int
+    ) -> None:
+        self.result = result
+        self.told = told
+        self.labels = labels
+        self.dropped = dropped
+
+    @functools.cached_property
+    def drawn(self) -> Pixels:
+        """The frame with boxes, blue first; the frame itself stays as it is."""
+        from edgekit.vision.drawing import draw
+
+        frame = self.result.frame
+        pixels = frame.pixels.copy() if frame.order == "bgr" else swap(frame.pixels)
+        draw(pixels, self.told["detections"], self.told["ms"], self.labels)
+        return pixels
+
+
+class Show(Protocol):
+    """One place where results are shown.
+
+    Attributes:
+        for_eyes: Whether somebody watches, so that a film must not run faster than it is.
+    """
+
+    for_eyes: ClassVar[bool]
+
+    def show(self, shown: Shown) -> bool:
+        """Show a frame; False if no more are wanted."""
+
+
+class News:
+    """Lines for standard output, which belongs to the parent."""
+
+    for_eyes: ClassVar[bool] = False
+
+    def show(self, shown: Shown) -> bool:
+        """Send the line to the parent."""
+        guarded.tell({"line": shown.told})
+        return True
+
+
+class Lines:
+    """A file of JSON lines."""
+
+    for_eyes: ClassVar[bool] = False
+
+    def __init__(self, path: Path, stack: contextlib.ExitStack) -> None:
+        self._lines = stack.enter_context(JsonLines(path))
+
+    def show(self, shown: Shown) -> bool:
+        """Write the line."""
+        self._lines.write(shown.told)
+        return True
+
+
+class Filming:
+    """A film with boxes."""
+
+    for_eyes: ClassVar[bool] = False
+
+    def __init__(self, path: Path, *, live: bool, stack: contextlib.ExitStack) -> None:
+        self._film = stack.enter_context(Film(path, live=live))
+
+    def show(self, shown: Shown) -> bool:
+        """Add the frame."""
+        self._film.add(shown.result.frame.t, shown.drawn)
+        return True
+
+
+class Page:
+    """The page in the browser, which draws the boxes itself."""
+
+    for_eyes: ClassVar[bool] = True
+
+    def __init__(self, preview: Preview) -> None:
+        self._preview = preview
+
+    def show(self, shown: Shown) -> bool:
+        """Replace what is shown."""
+        frame = shown.result.frame
+        self._preview.show(
+            frame.pixels,
+            order=frame.order,
+            detections=shown.told["detections"],
+            ms=shown.told["ms"],
+            counts={"dropped": shown.dropped},
+        )
+        return True
+
+
+class OnDesktop:
+    """A window on the desktop."""
+
+    for_eyes: ClassVar[bool] = True
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def show(self, shown: Shown) -> bool:
+        """Show the frame; False once the window is closed."""
+        return self._window.show(shown.drawn)
+
+
+def open_shows(
+    wanted: Wanted,
+    title: str,
+    source: Source,
+    labels: Sequence[str],
+    stack: contextlib.ExitStack,
+) -> list[Show]:
+    """Open all that is wanted.
+
+    Args:
+        wanted: What.
+        title: Name of the model.
+        source: Where the frames come from.
+        labels: Names of the classes.
+        stack: Closes everything in the end.
+
+    Raises:
+        EdgekitError: A file cannot be written.
+        DeviceError: The page's port is in use.
+    """
+    shows: list[Show] = []
+    if wanted.jsonl is not None:
+        to_file = wanted.jsonl != STDOUT
+        shows.append(Lines(Path(wanted.jsonl), stack) if to_file else News())
+    if wanted.save is not None:
+        shows.append(Filming(Path(wanted.save), live=source.live, stack=stack))
+    if wanted.preview is not None:
+        about = {"title": "edgekit", "model": title, "source": source.description}
+        page = open_preview(wanted.preview, **about, labels=labels)
+        shows.append(Page(stack.enter_context(page)))
+        guarded.tell({"preview": page.url})
+    if not wanted.headless:
+        window = open_window(title)
+        if isinstance(window, Window):
+            shows.append(OnDesktop(stack.enter_context(window)))
+        elif not shows:
+            _log.warning(
+                "No window is opened, as %s; watch it with --preview 127.0.0.1:8080.", window
+            )
+    return shows
