@@ -6,12 +6,13 @@ pixels, so that a box of one pixel is 1 wide.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float32]  # shape (N, 4)
+Reals = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,17 +74,17 @@ def as_boxes(values: ArrayLike) -> Boxes:
     return np.asarray(values, np.float32).reshape(-1, 4)
 
 
-def area(boxes: Boxes) -> NDArray[np.float32]:
+def area(boxes: Reals) -> Reals:
     """Return the area of each box, 0 for one that is upside down.
 
     >>> area(as_boxes([[0, 0, 2, 3], [5, 5, 4, 9]])).tolist()
     [6.0, 0.0]
     """
-    sides: Boxes = np.maximum(boxes[:, 2:] - boxes[:, :2], np.float32(0))
+    sides: Reals = np.maximum(boxes[:, 2:] - boxes[:, :2], np.float32(0))
     return sides[:, 0] * sides[:, 1]
 
 
-def intersection(a: Boxes, b: Boxes) -> NDArray[np.float32]:
+def intersection(a: Reals, b: Reals) -> Reals:
     """Return the area that each box of one set shares with each of another.
 
     Args:
@@ -95,11 +96,11 @@ def intersection(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     """
     left_top = np.maximum(a[:, np.newaxis, :2], b[:, :2])
     right_bottom = np.minimum(a[:, np.newaxis, 2:], b[:, 2:])
-    sides: NDArray[np.float32] = np.maximum(right_bottom - left_top, np.float32(0))
+    sides: Reals = np.maximum(right_bottom - left_top, np.float32(0))
     return sides[..., 0] * sides[..., 1]
 
 
-def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
+def iou(a: Reals, b: Reals) -> Reals:
     """Return intersection over union of each box of one set with each of another.
 
     Args:

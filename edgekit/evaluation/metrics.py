@@ -5,7 +5,7 @@ as the mean average precision of detectors, is one more class and one more line 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgekit.errors import UsageError
 
 Outputs = Mapping[str, NDArray[Any]]
+Need = Literal["label", "reference", "boxes"]
 
 SQNR_LIMIT_DB = 200.0  # stands for "the same", and negated for "nothing of the signal"
 
@@ -28,25 +29,28 @@ class Score:
         per_class: Value of each class that has samples, by name; empty where the metric
             knows no classes.
         per_output: Value of each output, by name; empty where the metric reads only one.
+        others: Other metrics that come with it, by name.
     """
 
     metric: str
     value: float | None
     per_class: dict[str, float]
     per_output: dict[str, float]
+    others: dict[str, float | None] = field(default_factory=dict)
 
 
 class Metric(Protocol):
     """What a metric does.
 
     Attributes:
-        needs: What `add` is given as truth: the sample's class as a `label`, or the outputs
-            of a `reference` model on the same sample.
+        needs: What `add` is given as truth: the sample's class as a `label`, the outputs
+            of a `reference` model on the same sample, or a picture with its `boxes`, and
+            then detections as outputs.
     """
 
-    needs: ClassVar[Literal["label", "reference"]]
+    needs: ClassVar[Need]
 
-    def add(self, outputs: Outputs, truth: Any) -> None:
+    def add(self, outputs: Any, truth: Any) -> None:
         """Count one sample."""
 
     def score(self) -> Score:
@@ -63,7 +67,7 @@ class Accuracy:
         labels: Names of the classes.
     """
 
-    needs: ClassVar[Literal["label", "reference"]] = "label"
+    needs: ClassVar[Need] = "label"
 
     def __init__(self, output: str, labels: Sequence[str]) -> None:
         self._output = output
@@ -95,7 +99,7 @@ class Sqnr:
     outputs is the worst one's. Equal outputs give 200 dB, because JSON knows no infinity.
     """
 
-    needs: ClassVar[Literal["label", "reference"]] = "reference"
+    needs: ClassVar[Need] = "reference"
 
     def __init__(self) -> None:
         self._signal: dict[str, float] = {}

@@ -122,8 +122,8 @@ def encode(
     sides = boxes[:, 2:] - boxes[:, :2]
     offsets = ((boxes[:, :2] + boxes[:, 2:]) / 2 - places[:, :2]) / places[:, 2:]
     growth = np.log(sides / places[:, 2:])
-    codes = np.concatenate([offsets[:, ::-1], growth[:, ::-1]], axis=1)
-    return (codes * np.asarray(scales)).astype(np.float32)
+    codes: Boxes = np.concatenate([offsets[:, ::-1], growth[:, ::-1]], axis=1)
+    return codes * np.asarray(scales, np.float32)
 
 
 def decode(
