@@ -1,7 +1,7 @@
 """Random input that suits a model, and how far two models are apart on it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,12 @@ TOLERANCE = 1e-4  # largest relative difference between two forms of the same mo
 SAMPLES = 4
 DEVIATIONS = (1.0, 0.1, 0.01, 3.0)  # of the random numbers in one sample after the other
 NOTHING = 1e-7  # outputs that are all smaller are rounding errors of zeros
+_LAYERS = 16  # rounding steps that the layers of a deep net add to that of its input
+_MOST = 0.02  # a model that rounds worse than this says nothing about its other form
 _SEED = 20
 
 Feed = list[NDArray[Any]]
+Run = Callable[[Feed], Sequence[NDArray[Any]]]
 
 
 def random_feeds(
@@ -68,6 +71,46 @@ def relative_difference(
     0.025
     """
     return max((_apart(a, b) for a, b in zip(expected, found, strict=True)), default=0.0)
+
+
+def compare(run: Run, other: Run, feeds: Sequence[Feed]) -> tuple[float, float]:
+    """Compare two forms of a model, the input on which they are furthest apart counting.
+
+    Args:
+        run: The form that is held to be right, from one feed to its outputs.
+        other: The other one.
+        feeds: Inputs.
+
+    Returns:
+        Their `relative_difference` on that input, and how much is allowed there: `TOLERANCE`,
+        but more for a net that makes much of little. Noise lies far from the pictures that a
+        deep net was trained on; there it may turn the last bit of its input into a thousandth
+        of its output, and no two forms of it agree any better than that.
+    """
+    worst = (0.0, TOLERANCE)
+    for feed in feeds:
+        expected = run(feed)
+        difference, allowed = relative_difference(expected, other(feed)), TOLERANCE
+        if difference > TOLERANCE:
+            rounding = relative_difference(expected, run(_next(feed)))
+            allowed = max(TOLERANCE, min(_LAYERS * rounding, _MOST))
+        worst = max(worst, (difference, allowed), key=lambda pair: pair[0] / pair[1])
+    return worst
+
+
+def _next(feed: Feed) -> Feed:
+    """Move numbers by their last bit, whole ones excepted: they may be indices."""
+    rng = np.random.default_rng(_SEED)
+    return [
+        np.where(each == np.rint(each), each, np.nextafter(each, _sides(rng, each)))
+        if np.issubdtype(each.dtype, np.floating)
+        else each
+        for each in feed
+    ]
+
+
+def _sides(rng: np.random.Generator, values: NDArray[Any]) -> NDArray[Any]:
+    return rng.choice([-np.inf, np.inf], values.shape).astype(values.dtype)
 
 
 def _draw(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgekit.errors import SourceError
 from edgekit.files import atomic_write
 from edgekit_converters.sources import saved_model
-from edgekit_converters.sources.checking import TOLERANCE, random_feeds, relative_difference
+from edgekit_converters.sources.checking import compare, random_feeds
 from edgekit_converters.sources.invoke import predict
 from edgekit_converters.sources.libraries import failures, tensorflow
 from edgekit_converters.sources.source import Source
@@ -67,19 +67,17 @@ def check_import(source: Source, float_path: Path) -> ImportCheck:
     """Compare a source with the float `.tflite` made from it, on random input.
 
     Raises:
-        SourceError: They differ by more than `checking.TOLERANCE`.
+        SourceError: They differ by more than `checking.compare` allows.
     """
     feeds = random_feeds(source.inputs, normalizes_itself=source.normalizes_itself)
     if source.kind == "tflite":
         return ImportCheck(max_relative_difference=0.0, samples=0)
     runner = _Interpreter(float_path, source)
-    worst = 0.0
-    for feed in feeds:
-        worst = max(worst, relative_difference(_own(source, feed), runner(feed)))
-    if worst > TOLERANCE:
+    worst, allowed = compare(lambda feed: _own(source, feed), runner, feeds)
+    if worst > allowed:
         msg = (
             f"{source.path} and the float .tflite made from it differ by {worst:.2g} of the "
-            f"largest output on random input; {TOLERANCE:g} is allowed.\n"
+            f"largest output on random input; {allowed:.2g} is allowed.\n"
             "The converter does not understand this model; it was not quantized."
         )
         raise SourceError(msg)

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edgekit_converters.sources.checking import random_feeds, relative_difference
+from edgekit_converters.sources.checking import (
+    TOLERANCE,
+    Feed,
+    compare,
+    random_feeds,
+    relative_difference,
+)
 from edgekit_converters.sources.source import InputSpec
 
 outputs = arrays(np.float32, (2, 3), elements=st.floats(-1e6, 1e6, width=32))
@@ -69,3 +75,44 @@ def test_a_fixed_batch_is_kept_and_the_numbers_repeat() -> None:
     assert first[0][0].shape == (3, 4)
     assert not np.array_equal(first[0][0], first[1][0])
     np.testing.assert_array_equal(first[1][0], second[1][0])
+
+
+def _wild(feed: Feed, last_bits: int = 0) -> list[NDArray[np.float32]]:
+    """Make a thousandth of the output of the last bit of the input."""
+    x = feed[0]
+    for _ in range(last_bits):
+        x = np.nextafter(x, np.float32(np.inf))
+    return [np.sin(x.astype(np.float64) * 2e4).astype(np.float32)]
+
+
+def _calm(feed: Feed, off: float = 0.0) -> list[NDArray[np.float32]]:
+    return [feed[0] * np.float32(1 + off)]
+
+
+_FEEDS = [
+    [np.random.default_rng(each).uniform(1, 2, (1, 64)).astype(np.float32)] for each in (1, 2)
+]
+
+
+def test_a_net_that_makes_much_of_the_last_bit_may_differ_by_that() -> None:
+    difference, allowed = compare(_wild, lambda feed: _wild(feed, last_bits=2), _FEEDS)
+    assert TOLERANCE < difference < allowed
+
+
+def test_a_net_that_makes_much_of_the_last_bit_may_not_differ_by_all() -> None:
+    difference, allowed = compare(_wild, lambda feed: [-_wild(feed)[0]], _FEEDS)
+    assert difference > 10 * allowed
+
+
+@pytest.mark.parametrize("off", [2e-4, 1e-2, 1.0])
+def test_a_calm_net_may_differ_by_its_own_rounding_only(off: float) -> None:
+    difference, allowed = compare(_calm, lambda feed: _calm(feed, off), _FEEDS)
+    assert difference > allowed == TOLERANCE
+
+
+def test_indices_are_not_moved() -> None:
+    def table(feed: Feed) -> list[NDArray[np.float32]]:
+        return [np.arange(8, dtype=np.float32)[feed[0].astype(int)]]
+
+    words = [[np.arange(8, dtype=np.float32)]]
+    assert compare(table, lambda feed: [table(feed)[0] + 0.01], words)[1] == TOLERANCE
