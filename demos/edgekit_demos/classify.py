@@ -39,7 +39,7 @@ def worker(request: dict[str, Any]) -> Run:
     """Do it, in the guarded child."""
     wishes = from_json(Request, request, "the request")
     classifier = open_classifier(wishes.model, **wishes.opening())
-    return work(wishes, classifier, lambda result: describe(result, classifier), track=False)
+    return work(wishes, classifier, lambda result: describe(result, classifier), places=False)
 
 
 def describe(result: Result, classifier: Classifier) -> dict[str, Any]:

@@ -40,4 +40,4 @@ def worker(request: dict[str, Any]) -> Run:
     wishes = from_json(Request, request, "the request")
     detector = open_detector(wishes.model, **wishes.opening())
     describe = functools.partial(document, labels=detector.labels)
-    return work(wishes, detector, describe, track=True)
+    return work(wishes, detector, describe, places=True)

@@ -27,7 +27,7 @@ from edgekit.vision.pipeline import Percentiles, Pipeline, Recognizer, Result
 from edgekit.vision.sources import Source, open_source
 from edgekit.vision.tracking import Tracker
 from edgekit_demos.models import model_names, model_path
-from edgekit_demos.shows import Shown, Wanted, open_shows
+from edgekit_demos.shows import Pace, Shown, Wanted, open_shows
 
 GRACE_S = 10.0  # to finish a film after Ctrl-C
 
@@ -160,7 +160,7 @@ def work(
     recognizer: Recognizer,
     describe: Callable[[Result], dict[str, Any]],
     *,
-    track: bool,
+    places: bool,
 ) -> Run:
     """Run a model over the frames of a source and show what it finds; in the child.
 
@@ -168,7 +168,7 @@ def work(
         request: What to do.
         recognizer: The model.
         describe: Puts a result into plain JSON values, `detections` among them.
-        track: Whether objects get numbers.
+        places: Whether what it finds has a place in the frame; then objects get numbers.
     """
     ending = _Ending()
     with contextlib.ExitStack() as stack:
@@ -177,18 +177,22 @@ def work(
         pipeline = Pipeline(
             source,
             recognizer,
-            tracker=Tracker() if track else None,
+            tracker=Tracker() if places else None,
             limit=request.frames,
             real_time=any(each.for_eyes for each in shows),
         )
         stack.enter_context(pipeline)
         ending.pipeline = pipeline
         seen: Counter[str] = Counter()
+        pace = Pace()
         advance = stack.enter_context(_progress(source, request.frames))
         for result in pipeline:
             told = describe(result)
             seen.update({each["label"] for each in told["detections"]})
-            shown = Shown(result, told, recognizer.labels, source.dropped)
+            pace.add(result.ms)
+            shown = Shown(
+                result, told, recognizer.labels, pace, places=places, dropped=source.dropped
+            )
             if not all(each.show(shown) for each in shows):
                 break  # somebody closed the window
             advance()

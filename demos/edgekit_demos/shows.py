@@ -3,21 +3,26 @@
 import contextlib
 import functools
 import logging
+import statistics
+import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from edgekit import guarded
 from edgekit.data.opencv import Pixels, swap
 from edgekit.preview import Preview, open_preview
-from edgekit.vision.pipeline import Result
+from edgekit.vision.drawing import draw
+from edgekit.vision.pipeline import Result, Stages
 from edgekit.vision.sources import Source
 from edgekit.vision.window import Window, open_window
 from edgekit.vision.writer import Film, JsonLines
 
 STDOUT = "-"
 
+_WINDOW = 60  # frames that the overlay tells of
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +43,31 @@ class Wanted:
     preview: str | None = None
 
 
+class Pace:
+    """How fast it goes, over the last frames."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=_WINDOW)
+        self._ms: deque[Stages] = deque(maxlen=_WINDOW)
+
+    def add(self, ms: Stages) -> None:
+        """Take note of a frame."""
+        self._times.append(time.monotonic())
+        self._ms.append(ms)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second; 0 before the second one."""
+        seconds = self._times[-1] - self._times[0] if self._times else 0.0
+        return (len(self._times) - 1) / seconds if seconds > 0 else 0.0
+
+    @property
+    def ms(self) -> dict[str, float]:
+        """The median of each stage."""
+        every = [asdict(each) for each in self._ms]
+        return {name: statistics.median(each[name] for each in every) for name in every[-1]}
+
+
 class Shown:
     """A frame, what was found in it, and the two drawn together.
 
@@ -45,26 +75,38 @@ class Shown:
         result: The frame, and what was found.
         told: The same as plain JSON values.
         labels: Names of the classes.
+        pace: How fast it goes.
+        places: Whether what was found has a place in the frame.
         dropped: Frames that nobody had time for, so far.
     """
 
     def __init__(
-        self, result: Result, told: dict[str, Any], labels: Sequence[str], dropped: int
+        self,
+        result: Result,
+        told: dict[str, Any],
+        labels: Sequence[str],
+        pace: Pace,
+        *,
+        places: bool,
+        dropped: int,
     ) -> None:
-        self.result = result
+        self.frame = result.frame
         self.told = told
-        self.labels = labels
         self.dropped = dropped
+        self.detections: list[dict[str, Any]] = told["detections"]
+        if not places:
+            self.detections = [{**each, "box": None} for each in self.detections]
+        self._labels = labels
+        self._pace = pace
 
     @functools.cached_property
     def drawn(self) -> Pixels:
-        """The frame with boxes, blue first; the frame itself stays as it is."""
-        from edgekit.vision.drawing import draw
-
-        frame = self.result.frame
-        pixels = frame.pixels.copy() if frame.order == "bgr" else swap(frame.pixels)
-        draw(pixels, self.told["detections"], self.told["ms"], self.labels)
-        return pixels
+        """The frame with what was found, blue first; the frame itself stays as it is."""
+        pixels = self.frame.pixels
+        drawn = pixels.copy() if self.frame.order == "bgr" else swap(pixels)
+        pace = self._pace
+        draw(drawn, self.detections, pace.ms, self._labels, fps=pace.fps)
+        return drawn
 
 
 class Show(Protocol):
@@ -115,7 +157,7 @@ class Filming:
 
     def show(self, shown: Shown) -> bool:
         """Add the frame."""
-        self._film.add(shown.result.frame.t, shown.drawn)
+        self._film.add(shown.frame.t, shown.drawn)
         return True
 
 
@@ -129,11 +171,11 @@ class Page:
 
     def show(self, shown: Shown) -> bool:
         """Replace what is shown."""
-        frame = shown.result.frame
+        frame = shown.frame
         self._preview.show(
             frame.pixels,
             order=frame.order,
-            detections=shown.told["detections"],
+            detections=shown.detections,
             ms=shown.told["ms"],
             counts={"dropped": shown.dropped},
         )

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 def accepts(text: str) -> bool:
     """Whether it is a folder, a picture or a pattern."""
     path = Path(text)
-    if path.is_dir():
+    if text and path.is_dir():
         return True
     if path.is_file():
         return path.suffix.lower() in SUFFIXES
