@@ -37,8 +37,6 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of one viewer, in a thread of its own."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "edgekit"
-    sys_version = ""
     disable_nagle_algorithm = True
     server: "Server"
 
@@ -182,6 +180,10 @@ class Handler(BaseHTTPRequestHandler):
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = "GET"
         self._send(text.encode(errors="replace"), "text/plain; charset=utf-8", status, headers)
+
+    def version_string(self) -> str:
+        """Return what the Server header says: no version, of Python neither."""
+        return "edgekit"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Say what is going on to those who debug."""

@@ -3,7 +3,8 @@
 import threading
 import time
 
-from edgekit.data.opencv import Order, Pixels, encode_jpeg, resize
+from edgekit.data import opencv
+from edgekit.data.opencv import Order, Pixels
 
 _LONGEST_SIDE = 1280  # more costs time on a small machine and shows on no phone
 _QUALITY = 80
@@ -44,5 +45,5 @@ def _encoded(pixels: Pixels, width: int, height: int, order: Order) -> bytes:
     if not (width and height and pixels.shape[2] == 3):
         return b""
     scale = min(_LONGEST_SIDE / max(width, height), 1.0)
-    shrunk = resize(pixels, max(round(width * scale), 1), max(round(height * scale), 1))
-    return encode_jpeg(shrunk, order=order, quality=_QUALITY)
+    shrunk = opencv.resize(pixels, max(round(width * scale), 1), max(round(height * scale), 1))
+    return opencv.encode_jpeg(shrunk, order=order, quality=_QUALITY)
