@@ -7,10 +7,17 @@ one owner at once, because they share files. Files with the same operators and s
 once. A model whose compiler log is there but not its compiled file counts where the log says
 the same of all operators of a kind.
 
+With --unseen nets are built that no rule was formed on (`edgetpu_nets.py`), converted and
+fitted to a Coral as `edgekit convert` does, and predicted: with all rules, and without what
+the repository of their own log showed. What the compiler did with them is published as
+counts (`edgetpu_logs.toml`).
+
     python benchmarks/edgetpu_placement.py [DATA] [--truth CSV] [--json FILE]
+    python benchmarks/edgetpu_placement.py --unseen WORK [--nets NET ...] [--json FILE]
 
 DATA is the folder that EDGEKIT_DATA names, with SOURCES.tsv. CSV has a row an operator:
-`base_sha` (git's name of the original file), `op_index`, `op` and `mapped`.
+`base_sha` (git's name of the original file), `op_index`, `op` and `mapped`. In WORK every
+net is kept, so that a run that was stopped goes on.
 """
 
 import argparse
@@ -18,19 +25,23 @@ import csv
 import hashlib
 import json
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgekit.flatbuffer import Graph
 from edgekit.placement.edgetpu import predict
 from edgekit.placement.edgetpu.compiler import was_mapped
 from edgekit.placement.edgetpu.log import read_log
 from edgekit.placement.edgetpu.rules import rules, rules_without
-from edgekit.records import to_json
+from edgekit.records import from_json, read_toml, to_json
 
 COMPILED = "_edgetpu.tflite"
+LOGS = Path(__file__).with_name("edgetpu_logs.toml")
+TARGET = "coral-usb"
+_SAMPLES = 2  # of noise, to calibrate on: where operators run does not depend on them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +80,42 @@ class Score:
     exact: int
     ops: int
     answered: int
+    right: int
+    false_edgetpu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicLog:
+    """What the compiler did with a net, by kinds of operators; see `edgetpu_logs.toml`."""
+
+    net: str
+    title: str
+    source: str
+    compiler: str
+    repository: str = ""
+    whole: bool = False
+    ops: int = 0
+    mapped: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """How a net was predicted that no rule was formed on.
+
+    Attributes:
+        net: Which net.
+        ops: Its operators.
+        answered: Of them, those not `uncertain`.
+        told: Of the answered ones, those of which the log tells something.
+        right: Of these, those that the log allows.
+        false_edgetpu: Called `edgetpu`, and left on the CPU, as far as counts can tell.
+    """
+
+    net: str
+    ops: int
+    answered: int
+    told: int
     right: int
     false_edgetpu: int
 
@@ -160,6 +207,125 @@ def against_table(data: Path, path: Path) -> dict[str, int]:
     }
 
 
+def public_logs() -> dict[str, PublicLog]:
+    """What is published of each net."""
+    rows: list[dict[str, Any]] = read_toml(LOGS)["log"]
+    found = [from_json(PublicLog, row, f"{LOGS.name}: {row.get('net')}") for row in rows]
+    return {log.net: log for log in found}
+
+
+def compared(
+    net: str, kinds: Sequence[str], places: Sequence[str], log: PublicLog | None
+) -> Unseen:
+    """Compare a prediction with a log that tells counts.
+
+    Args:
+        net: Its name.
+        kinds: Of each operator.
+        places: Where each is predicted to run.
+        log: What is published; None if nothing is.
+    """
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, each in zip(kinds, places, strict=True):
+        answers[kind][each] += 1
+    told = right = wrong = 0
+    for kind, given in answers.items():
+        limits = _limits(log, kind)
+        if limits is None:
+            continue
+        answered = {each: given[each] for each in ("edgetpu", "cpu")}
+        told += sum(answered.values())
+        right += sum(min(count, limits[each]) for each, count in answered.items())
+        wrong += max(0, answered["edgetpu"] - limits["edgetpu"])
+    return Unseen(
+        net=net,
+        ops=len(kinds),
+        answered=sum(each != "uncertain" for each in places),
+        told=told,
+        right=right,
+        false_edgetpu=wrong,
+    )
+
+
+def _limits(log: PublicLog | None, kind: str) -> Mapping[str, int] | None:
+    """At most how many operators of a kind went where; None if that is not told."""
+    if log is None:
+        return None
+    if log.whole:
+        return {"edgetpu": 10**9, "cpu": log.left.get(kind, 0)}
+    if kind not in log.mapped and kind not in log.left:
+        return None
+    return {"edgetpu": log.mapped.get(kind, 0), "cpu": log.left.get(kind, 0)}
+
+
+def unseen(work: Path, wanted: Sequence[str] = ()) -> dict[str, list[Unseen]]:
+    """Predict nets that no rule was formed on; needs TensorFlow.
+
+    Args:
+        work: Where the nets are kept.
+        wanted: Their names; all by default.
+    """
+    from edgetpu_nets import NETS, UNTOLD
+
+    work.mkdir(parents=True, exist_ok=True)
+    logs, builders = public_logs(), {**NETS, **UNTOLD}
+    found: dict[str, list[Unseen]] = {"All rules": [], "Without the source of their log": []}
+    for net in wanted or builders:
+        graph = Graph(_fitted(net, builders[net], work))
+        kinds, log = [op.op for op in graph.ops], logs.get(net)
+        without = [log.repository] if log and log.repository else []
+        for title, sources in zip(found, ([], without), strict=True):
+            known = rules_without(sources)
+            places = [each for each, _ in predict(graph, known=known)]
+            found[title].append(compared(net, kinds, places, log))
+    return found
+
+
+def _fitted(net: str, build: Any, work: Path) -> Path:
+    """Build a net, convert it to int8, and fit it to the Edge TPU."""
+    import numpy as np
+
+    from edgekit.flatbuffer.io_types import with_io
+    from edgekit.targets import load_target
+    from edgekit_converters.export.fitting import fit
+    from edgekit_converters.quantize.engine import convert_keras
+    from edgekit_converters.sources import fix_batch
+    from edgekit_converters.sources.describe import input_specs, output_names
+    from edgekit_converters.sources.libraries import keras
+    from edgekit_converters.sources.source import Source
+
+    path, whole = work / f"{net}.fitted.tflite", work / f"{net}.tflite"
+    if path.exists():
+        return path
+    noise = np.random.default_rng(0)
+    if not whole.exists():
+        keras().backend.clear_session()
+        keras().utils.set_random_seed(0)
+        model = build()
+        source = fix_batch(
+            Source(
+                kind="keras",
+                model=model,
+                path=Path(net),
+                loaded_by="keras",
+                inputs=input_specs(model),
+                outputs=output_names(model),
+            )
+        )
+        shape = (1, *model.inputs[0].shape[1:])
+        pictures = noise.uniform(0, 255, (_SAMPLES, *shape)).astype(np.float32)
+        named = [{model.inputs[0].name: each} for each in pictures]
+        whole.write_bytes(with_io(convert_keras(source.model, "int8", lambda: named), "int8"))
+    taken = Graph(whole).inputs[0]
+    steps = noise.integers(-128, 128, (_SAMPLES, *taken.shape[1:])) - taken.zero_point[0]
+    probe = work / f"{net}.npz"
+    named_inputs: dict[str, Any] = {taken.name: (steps * taken.scale[0]).astype(np.float32)}
+    np.savez(probe, **named_inputs)
+    content, _ = fit(whole.read_bytes(), load_target(TARGET), probe, work)
+    path.write_bytes(content)
+    return path
+
+
 def _pairs(data: Path, sources: dict[str, str]) -> Iterator[Case]:
     for compiled in sorted((data / "edgetpu").rglob(f"*{COMPILED}")):
         original = compiled.with_name(compiled.name.replace(COMPILED, ".tflite"))
@@ -240,13 +406,30 @@ def _show(title: str, scores: Sequence[Score]) -> None:
         print(f"{row.left_out:<34}{counts}{row.false_edgetpu:>15}")
 
 
+def _show_unseen(title: str, rows: Sequence[Unseen]) -> None:
+    print(f"\n{title}")
+    print(f"{'net':<24}{'ops':>6}{'answered':>10}{'right':>8}  false edgetpu")
+    for row in rows:
+        right = f"{row.right / row.told:>8.3f}" if row.told else f"{'-':>8}"
+        false = row.false_edgetpu if row.told else "-"
+        print(f"{row.net:<24}{row.ops:>6}{row.answered / row.ops:>10.3f}{right}{false:>15}")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", type=Path, default=os.environ.get("EDGEKIT_DATA"))
+    parser.add_argument("--unseen", type=Path, metavar="WORK")
+    parser.add_argument("--nets", nargs="+", default=[], help="With --unseen: which.")
     parser.add_argument("--truth", type=Path)
     parser.add_argument("--json", type=Path)
     wish = parser.parse_args()
+    if wish.unseen:
+        told = unseen(wish.unseen, wish.nets)
+        for title, rows in told.items():
+            _show_unseen(title, rows)
+        _write(wish.json, to_json(told))
+        return
     if wish.data is None:
         parser.error("Give the folder of compiled models, or set EDGEKIT_DATA.")
     found = cases(Path(wish.data))
@@ -261,8 +444,12 @@ def main() -> None:
     if wish.truth:
         document["table"] = against_table(Path(wish.data), wish.truth)
         print(f"\n{wish.truth.name}: {json.dumps(document['table'])}")
-    if wish.json:
-        wish.json.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    _write(wish.json, document)
+
+
+def _write(path: Path | None, document: Any) -> None:
+    if path:
+        path.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

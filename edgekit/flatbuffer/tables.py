@@ -103,12 +103,14 @@ class ModelFile:
         data: Its bytes.
         model: The root of the tree, a `Model` table.
         end: Where the flatbuffer ends; an archive of associated files may follow.
+        far: Numbers of the buffers whose data stand behind the flatbuffer.
     """
 
     name: str
     data: bytes
     model: Table
     end: int
+    far: frozenset[int] = frozenset()
 
 
 def read_model(source: str | Path | bytes, name: str = "the model") -> ModelFile:
@@ -135,8 +137,8 @@ def read(data: bytes, name: str = "the model") -> ModelFile:
         raise InputError(msg)
     reader = _Reader(data, name)
     model = reader.root("Model")
-    _fetch_far_data(model, reader)
-    return ModelFile(name=name, data=data, model=model, end=reader.end)
+    far = _fetch_far_data(model, reader)
+    return ModelFile(name=name, data=data, model=model, end=reader.end, far=far)
 
 
 def read_tables(data: bytes, kind: str, identifier: bytes, name: str) -> Table:
@@ -341,11 +343,17 @@ class _Reader:
         return np.frombuffer(self.data, np.uint8, size, offset)
 
 
-def _fetch_far_data(model: Table, reader: _Reader) -> None:
-    """Take constants and options that stand behind the flatbuffer into the tree."""
-    for buffer in model.buffers or ():
+def _fetch_far_data(model: Table, reader: _Reader) -> frozenset[int]:
+    """Take constants and options that stand behind the flatbuffer into the tree.
+
+    Returns:
+        Numbers of the buffers that stood there.
+    """
+    far = set()
+    for number, buffer in enumerate(model.buffers or ()):
         if buffer.offset > 1:
             buffer.data = reader.far(buffer.offset, buffer.size)
+            far.add(number)
         buffer.offset = buffer.size = 0
     for subgraph in model.subgraphs or ():
         for op in subgraph.operators or ():
@@ -354,6 +362,7 @@ def _fetch_far_data(model: Table, reader: _Reader) -> None:
                     op.large_custom_options_offset, op.large_custom_options_size
                 )
             op.large_custom_options_offset = op.large_custom_options_size = 0
+    return frozenset(far)
 
 
 def _pack_table(builder: Any, table: Table) -> int:

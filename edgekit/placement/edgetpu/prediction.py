@@ -22,6 +22,7 @@ from edgekit.placement.edgetpu.checks import (
     CHECKS,
     OpInGraph,
     Verdict,
+    constants_inside,
     eight_bit,
     refused,
     three_dimensions,
@@ -95,7 +96,7 @@ def judge(graph: Graph, op: OpView, known: Rules | None = None) -> Verdict:
         wrong = eight_bit(view) if op.op in {"CUSTOM", "DEQUANTIZE"} else None
         detail = f"the Edge TPU has no {op.custom_code or op.op}"
         return wrong or refused(statuses.UNSUPPORTED, detail)
-    for check in (eight_bit, three_dimensions):
+    for check in (eight_bit, three_dimensions, constants_inside):
         if verdict := check(view):
             return verdict
     if rule.mapped == "uncertain":
@@ -106,7 +107,8 @@ def judge(graph: Graph, op: OpView, known: Rules | None = None) -> Verdict:
 def _by_rule(rule: Rule, view: OpInGraph) -> Verdict | None:
     """Ask an operator's own checks, of which a refusal outweighs a doubt, then its size."""
     against: list[Verdict] = []
-    for name in rule.checks:
+    asked = [name for name in rule.checks if not rule.settled.get(name)]
+    for name in asked:
         if verdict := CHECKS[name](view):
             unlearned = rule.learned.get(name) == ()
             against.append(("uncertain", verdict[1]) if unlearned else verdict)

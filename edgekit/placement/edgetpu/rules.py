@@ -39,6 +39,8 @@ class Rule:
         seen: Largest tensors on the Edge TPU by source: a repository with compiled
             files, or an issue.
         learned: Checks that only these repositories support, by name.
+        settled: Checks that ask what these repositories answer, by name: with one of them
+            known they are not asked.
     """
 
     mapped: Literal["yes", "no", "uncertain"]
@@ -48,6 +50,7 @@ class Rule:
     checks: tuple[str, ...] = ()
     seen: dict[str, Seen] = field(default_factory=dict)
     learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    settled: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def limit(self, *, rows: bool, alone: bool = False) -> int:
         """Most elements of a tensor that are known to be taken."""
@@ -63,16 +66,24 @@ class Rule:
             self,
             mapped="uncertain" if self._rests_on(sources) else self.mapped,
             seen={name: each for name, each in self.seen.items() if name not in sources},
-            learned={
-                check: tuple(name for name in names if name not in sources)
-                for check, names in self.learned.items()
-            },
+            learned=_left(self.learned, sources),
+            settled=_left(self.settled, sources),
         )
 
     def _rests_on(self, sources: Collection[str]) -> bool:
         """Whether nothing but these sources shows the operator on the Edge TPU."""
         left = self.seen.keys() - set(sources)
         return self.mapped == "yes" and not self.documented and not left
+
+
+def _left(
+    known: dict[str, tuple[str, ...]], sources: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Sources by check, without some of them."""
+    return {
+        check: tuple(name for name in names if name not in sources)
+        for check, names in known.items()
+    }
 
 
 Rules = dict[str, Rule]

@@ -106,7 +106,10 @@ def test_constants_behind_the_flatbuffer_are_taken_in(model: Table) -> None:
     model.subgraphs[0].operators[1].large_custom_options_size = 4
     data = pack(model)
     data += bytes(2**20 - len(data)) + weights
-    again = read_model(pack(read_model(data).model)).model
+    file = read_model(data)
+    packed = read_model(pack(file.model))
+    again = packed.model
+    assert (file.far, packed.far) == ({1}, set())
     assert again.buffers[1].data.tobytes() == weights
     assert again.buffers[1].offset == 0
     assert again.subgraphs[0].operators[1].custom_options.tobytes() == weights[:4]

@@ -11,7 +11,7 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.placement import place
 from edgekit.records import from_json
 from edgekit.targets import Target
-from edgekit_converters.export.fitting import activations, groups, upsampling
+from edgekit_converters.export.fitting import activations, averages, groups, upsampling
 from edgekit_converters.export.fitting.edit import Edit, Match
 from edgekit_converters.export.fitting.proof import Difference
 
@@ -37,6 +37,7 @@ REWRITINGS = (
     Rewriting("grouped convolutions in parts", groups.matches, exact=True),
     Rewriting("LEAKY_RELU as PRELU", activations.leaky_matches, exact=False),
     Rewriting("HARD_SWISH as ADD and MUL", activations.hard_swish_matches, exact=False),
+    Rewriting("averages of large pictures in two steps", averages.matches, exact=False),
 )
 
 

@@ -143,3 +143,55 @@ def test_operators_that_hold_each_other_back_are_all_written_anew(tmp_path: Path
     after, done = fitted(int8_file(both, PICTURE, tmp_path), tmp_path)
     assert uncertain_or_cpu(after) == []
     assert len(done) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "keepdims", "squares"),
+    [
+        pytest.param((1, 128, 96, 4), True, (1, 64, 48, 4), id="many places"),
+        pytest.param((1, 56, 56, 96), False, (1, 28, 28, 96), id="many values"),
+        pytest.param((1, 91, 91, 36), False, (1, 13, 13, 36), id="squares of seven"),
+    ],
+)
+def test_averages_of_large_pictures_are_taken_in_two_steps(
+    shape: tuple[int, ...], keepdims: bool, squares: tuple[int, ...], tmp_path: Path
+) -> None:
+    before = averaged(shape, tmp_path, keepdims=keepdims)
+    after, (done,) = fitted(before, tmp_path)
+    assert "MEAN" in uncertain_or_cpu(before)
+    assert uncertain_or_cpu(after) == []
+    graph = Graph(after)
+    mean = next(op for op in graph.ops if op.op == "MEAN")
+    assert graph.main.tensors[mean.inputs[0]].shape == squares
+    assert done.difference <= 2 * STEP
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((1, 40, 40, 8), id="small enough"),
+        pytest.param((1, 127, 127, 4), id="no square fits"),
+    ],
+)
+def test_other_averages_stay(shape: tuple[int, ...], tmp_path: Path) -> None:
+    before = averaged(shape, tmp_path, keepdims=True)
+    assert fitted(before, tmp_path) == (before, ())
+
+
+def averaged(shape: tuple[int, ...], folder: Path, *, keepdims: bool) -> bytes:
+    """Return an int8 model that averages a picture and tells classes by it."""
+    import keras
+
+    from edgekit_converters.quantize.engine import convert_keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input(batch_shape=shape)
+    y = keras.layers.ReLU()(keras.layers.DepthwiseConv2D(1)(x))
+    y = keras.layers.GlobalAveragePooling2D(keepdims=keepdims)(y)
+    model = keras.Model(x, keras.layers.Dense(8)(y))
+    rng = np.random.default_rng(1)
+    levels = rng.uniform(0.2, 2, (6, 1, 1, shape[-1]))
+    samples = (levels * rng.standard_normal((6, *shape[1:]))).astype(np.float32)
+    np.savez(folder / "probe.npz", x=samples)
+    made = convert_keras(model, "int8", lambda: ({x.name: each[None]} for each in samples))
+    return finish(made, "int8", None)

@@ -1,5 +1,6 @@
 """What goes to the Edge TPU: each rule once, then the graph, then real compiled files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,10 @@ def test_every_rule_says_how_it_is_known() -> None:
         ),
         pytest.param("LOGISTIC", {"shape": (1, 174_447)}, ("edgetpu", ""), id="rows as seen"),
         pytest.param(
-            "LOGISTIC", {"shape": (1, 256, 256, 32)}, ("edgetpu", ""), id="a picture as seen"
+            "LOGISTIC", {"shape": (1, 320, 320, 32)}, ("edgetpu", ""), id="a picture as seen"
         ),
         pytest.param(
-            "LOGISTIC", {"shape": (1, 256, 256, 33)}, ("uncertain", ""), id="large picture"
+            "LOGISTIC", {"shape": (1, 320, 320, 33)}, ("uncertain", ""), id="large picture"
         ),
         pytest.param("RELU", {"shape": (1, 640, 640, 64)}, ("edgetpu", ""), id="any picture"),
         pytest.param("RELU", {"shape": (1, 65_537)}, ("uncertain", ""), id="very long rows"),
@@ -233,6 +234,56 @@ def test_a_slice_must_be_plain(
         s=_int32(tensor, *strides),
     )
     assert judge(made, made.ops[0])[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(4, 8, "edgetpu", id="twice"),
+        pytest.param(4, 7, "edgetpu", id="one short of twice"),
+        pytest.param(4, 12, "uncertain", id="three times"),
+    ],
+)
+def test_nearest_enlarging_may_fall_one_short_of_twice(
+    graph: Any, op: Any, tensor: Any, before: int, after: int, expected: str
+) -> None:
+    made = graph(
+        [
+            op(
+                op="RESIZE_NEAREST_NEIGHBOR",
+                inputs="x size",
+                outputs="y",
+                options=Table("ResizeNearestNeighborOptions"),
+            )
+        ],
+        x=tensor(shape=(1, before, before, 4)),
+        size=_int32(tensor, after, after),
+        y=tensor(shape=(1, after, after, 4)),
+    )
+    assert judge(made, made.ops[0])[0] == expected
+    sources = rules()["RESIZE_NEAREST_NEIGHBOR"].settled["even"]
+    unsettled = judge(made, made.ops[0], rules_without(sources))[0]
+    assert unsettled == ("edgetpu" if after == 2 * before else "uncertain")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("CONV_2D", "cpu", id="weights"),
+        pytest.param("ADD", "uncertain", id="another constant"),
+        pytest.param("HARD_SWISH", "cpu", id="not supported anyway"),
+    ],
+)
+def test_constants_behind_the_flatbuffer_are_not_found(
+    graph: Any, op: Any, tensor: Any, name: str, expected: str
+) -> None:
+    made = graph([op(op=name, inputs="x w", outputs="y")], w=tensor(**WEIGHTS))
+    number = made.file.model.subgraphs[0].tensors[made.ops[0].inputs[1]].buffer
+    far = Graph(replace(made.file, far=frozenset({number})))
+    where, why = judge(far, far.ops[0])
+    assert where == expected
+    assert ("behind the flatbuffer" in why) == (name != "HARD_SWISH")
+    assert (judge(made, made.ops[0])[0] == "edgetpu") == (name != "HARD_SWISH")
 
 
 def test_a_float_input_leaves_only_its_quantize_on_the_cpu(
