@@ -315,9 +315,12 @@ class Pipeline:
                 frame = None if self._over.is_set() else next(frames, None)
                 if frame is None:
                     return
-                outbox.put(_Job(frame, begun, [_ms_since(begun)]))
+                took = _ms_since(begun)
                 if self._real_time:
-                    self._over.wait(pace.wait_s(frame.t))
+                    wait_s = pace.wait_s(frame.t)
+                    self._over.wait(wait_s)
+                    begun += wait_s
+                outbox.put(_Job(frame, begun, [took]))
 
     def _prepare(self, job: _Job) -> None:
         frame = job.frame
@@ -357,7 +360,7 @@ class _Pace:
         self._ahead: float | None = None
 
     def wait_s(self, t: float) -> float:
-        """Return how long to wait after the frame of that time."""
+        """Return how long to hold the frame of that time back."""
         real = time.perf_counter() - t
         if self._ahead is None or real > self._ahead:
             self._ahead = real
