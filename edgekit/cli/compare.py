@@ -17,8 +17,9 @@ def _show(found: Document) -> None:
     if found["a"]["metric"] is None:
         tables.table(["", "model"], names)
     else:
-        rows = [(*name, tables.percent(found[name[0]]["value"])) for name in names]
-        tables.table(["", "model", "accuracy"], rows, numbers=["accuracy"])
+        metric = found["a"]["metric"]
+        rows = [(*name, tables.metric(metric, found[name[0]]["value"])) for name in names]
+        tables.table(["", "model", metric], rows, numbers=[metric])
     tables.line()
     noise = ", ".join(map(_decibel, found["sqnr_db"].values()))
     largest = found["max_abs_diff"]
@@ -29,7 +30,7 @@ def _show(found: Document) -> None:
             ("skipped", found["skipped"] or None),
             ("agreement", tables.percent(found["agreement"])),
             ("largest difference", None if largest is None else f"{largest:.4g}"),
-            ("signal to difference", noise),
+            ("signal to difference", noise or None),
         ]
     )
 
@@ -63,7 +64,8 @@ def compare(
     """Feed A and B the same data and say how far they agree.
 
     Each model gets the samples prepared as it says itself. The data need no classes;
-    where they have some, the accuracy of both is printed too.
+    where they have some, the accuracy of both is printed too. Two detectors agree as far
+    as their boxes do (F1 at an overlap of 0.5), whatever the form of their outputs.
 
     \b
     Examples:

@@ -18,6 +18,7 @@ def show(found: Document) -> None:
             ("data", found["data"]),
             ("pictures", found["preprocessing"]),
             (found["metric"], tables.metric(found["metric"], found["value"])),
+            *((name, tables.metric(name, each)) for name, each in found["others"].items()),
             ("samples", found["samples"]),
             ("skipped", found["skipped"] or None),
         ]
@@ -34,9 +35,14 @@ def show(found: Document) -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @options.labels
-@click.option("--metric", help="accuracy or sqnr_db; the default suits the model.")
+@click.option("--metric", help="accuracy, map50, map or sqnr_db; the default suits the model.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use no more than so many samples.")
 @click.option("--seed", default=0, show_default=True, help="Which samples --limit chooses.")
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Set of pictures with boxes: train, val, test or all; the default is test, if any.",
+)
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
@@ -59,13 +65,15 @@ def evaluate(
     """Run MODEL over DATA and print its metric; any Keras or .tflite file.
 
     DATA is a folder with one folder for each class, flat files named
-    label_speaker_take.ext, or an .npz with x and y.
+    label_speaker_take.ext, or an .npz with x and y; for a detector pictures with
+    boxes: Pascal VOC, COCO (annotations.json) or YOLO (images/, labels/).
 
     \b
     Examples:
       edgekit evaluate model.tflite photos/
       edgekit evaluate model.keras photos/ --limit 500 --input-range=-1,1
       edgekit evaluate model.tflite test.npz --json | jq .value
+      edgekit evaluate cards.tflite playing-cards/ --metric map
       edgekit evaluate autoencoder.tflite x.npy --metric sqnr_db --reference model.keras
     """
     from edgekit.data import read_labels

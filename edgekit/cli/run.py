@@ -17,9 +17,23 @@ def _show(found: Document) -> None:
         if "top" in result:
             rows = [(f"  {each['label']}", f"{each['score']:.3f}") for each in result["top"]]
             tables.table(["  label", "score"], rows, numbers=["score"])
+        elif "detections" in result:
+            _show_detections(result["detections"])
         else:
             _show_outputs(result["outputs"])
         tables.line()
+
+
+def _show_detections(found: list[Document]) -> None:
+    if not found:
+        tables.line("  nothing found")
+        return
+    sides = ["left", "top", "right", "bottom"]
+    rows = [
+        (f"  {each['label']}", f"{each['score']:.3f}", *(f"{side:.0f}" for side in each["box"]))
+        for each in found
+    ]
+    tables.table(["  label", "score", *sides], rows, numbers=["score", *sides])
 
 
 def _show_outputs(outputs: list[Document]) -> None:
@@ -60,7 +74,8 @@ def run(
 ) -> object:
     """Run pictures, sounds or arrays through MODEL and print the result in words.
 
-    INPUT is a picture, a sound, an .npy or .npz file, or a folder of these.
+    INPUT is a picture, a sound, an .npy or .npz file, or a folder of these. A detector
+    gives the objects with their boxes, in pixels of the picture.
 
     \b
     Examples:

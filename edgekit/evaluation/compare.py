@@ -9,7 +9,17 @@ import numpy as np
 
 from edgekit import guard
 from edgekit.data import Dataset
+from edgekit.data.annotations import looks_annotated
 from edgekit.errors import UsageError
+from edgekit.evaluation.boxes import BoxAgreement, MeanPrecision50
+from edgekit.evaluation.detection import (
+    LOWEST,
+    Pictures,
+    detect,
+    open_judged,
+    open_truth,
+    plain_pictures,
+)
 from edgekit.evaluation.metrics import Accuracy, Agreement, Sqnr
 from edgekit.evaluation.models import Arrays, forward, match
 from edgekit.evaluation.request import DataRequest
@@ -32,7 +42,8 @@ class Side:
 
     Attributes:
         model: Its file.
-        metric: `accuracy`, or None where the data have no classes that it knows.
+        metric: `accuracy`, or `map50` of detectors; None where the data have no classes or
+            boxes that it knows.
         value: The metric's value.
     """
 
@@ -46,11 +57,12 @@ class Comparison:
     """How far two models agree.
 
     Attributes:
-        agreement: Share of samples where both choose the same class; None if their outputs
-            are no class scores.
+        agreement: Share of samples where both choose the same class; of detectors the F1 of
+            their boxes at an overlap of 0.5; None if their outputs are neither.
         a: The first model.
         b: The second one.
-        max_abs_diff: Largest difference of any output value.
+        max_abs_diff: Largest difference of any output value; of detectors between the sides
+            of two boxes that are a pair, in pixels.
         sqnr_db: Power of a's outputs against that of the difference, by a's output names.
         samples: How many samples were fed to both.
         skipped: How many could not be read.
@@ -122,7 +134,10 @@ def _worker(a: str, b: str, request: dict[str, Any], interpreter: dict[str, Any]
     """Do the work, inside the guarded child."""
     how = from_json(Interpreter, interpreter, "the interpreter")
     wishes = from_json(DataRequest, request, "the request")
-    pair = Pair(open_subject(a, how), open_subject(b, how))
+    subjects = (open_subject(a, how), open_subject(b, how))
+    if all(each.decoder is not None for each in subjects):
+        return _detectors(subjects, wishes)
+    pair = Pair(*subjects)
     first, second, labelled = _open_both(pair, wishes)
     judges = _judges(pair, first, wishes) if labelled else None
     sqnr, agreement, largest, count = Sqnr(), Agreement(), None, 0
@@ -147,6 +162,41 @@ def _worker(a: str, b: str, request: dict[str, Any], interpreter: dict[str, Any]
         samples=count,
         skipped=first.skipped,
         data=first.description,
+    )
+
+
+def _detectors(subjects: tuple[Subject, Subject], wishes: DataRequest) -> Comparison:
+    """Compare two detectors, picture by picture, whatever the form of their outputs."""
+    pair = [open_judged(each, wishes) for each in subjects]
+    annotated = looks_annotated(wishes.path)
+    truth = open_truth(pair[0], wishes) if annotated else plain_pictures(wishes)
+    judges = [MeanPrecision50(truth.labels) for _ in pair]
+    agreement, pictures = BoxAgreement(), Pictures(truth, "Comparing")
+    for item, pixels in pictures:
+        both = [detect(each, pixels, LOWEST) for each in pair]
+        agreement.add(
+            *(
+                each.take(each.scores >= detector.threshold)
+                for each, detector in zip(both, pair, strict=True)
+            )
+        )
+        for judge, found in zip(judges, both, strict=True):
+            judge.add(found, item)
+    values = [judge.score().value if annotated else None for judge in judges]
+    metric = MeanPrecision50.metric if annotated else None
+    a, b = (
+        Side(model=str(each.path), metric=metric, value=value)
+        for each, value in zip(subjects, values, strict=True)
+    )
+    return Comparison(
+        agreement=agreement.value,
+        a=a,
+        b=b,
+        max_abs_diff=agreement.largest,
+        sqnr_db={},
+        samples=pictures.count,
+        skipped=pictures.skipped,
+        data=truth.description,
     )
 
 

@@ -1,15 +1,24 @@
 """Evaluate one model on data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edgekit import guard
 from edgekit.data import Dataset
+from edgekit.data.annotations import looks_annotated
 from edgekit.data.assumed import describe, holds_pictures
 from edgekit.errors import UnknownName, UsageError
-from edgekit.evaluation.metrics import METRICS, Accuracy, Metric, Sqnr
+from edgekit.evaluation.detection import (
+    LOWEST,
+    Pictures,
+    detect,
+    need_detector,
+    open_judged,
+    open_truth,
+)
+from edgekit.evaluation.metrics import Accuracy, Metric, Sqnr
 from edgekit.evaluation.models import forward, match
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import (
@@ -20,6 +29,7 @@ from edgekit.evaluation.subject import (
     open_data,
     open_subject,
 )
+from edgekit.evaluation.table import METRICS
 from edgekit.manifest import Overrides
 from edgekit.measure import sha256
 from edgekit.progress import track
@@ -40,6 +50,7 @@ class Evaluation:
         per_class: The metric of each class that occurs, by name.
         per_output: The metric of each output, where the metric reads several.
         preprocessing: How pictures were prepared, in words; None if there were none.
+        others: Other metrics that came with it, by name: `map` beside `map50`.
     """
 
     model: str
@@ -51,6 +62,7 @@ class Evaluation:
     per_class: dict[str, float]
     per_output: dict[str, float]
     preprocessing: str | None
+    others: dict[str, float | None] = field(default_factory=dict)
 
 
 def evaluate(
@@ -64,6 +76,7 @@ def evaluate(
     reference: str | Path | None = None,
     sample_rate_hz: int | None = None,
     seed: int = 0,
+    split: str | None = None,
     interpreter: Interpreter | None = None,
 ) -> Evaluation:
     """Run a model over data and return its metric; memory does not grow with the data.
@@ -73,17 +86,20 @@ def evaluate(
         data: Folder or file, see the command line's contract.
         labels: Names of the classes in the order of the outputs; empty takes the model's,
             else the sorted names in the data.
-        metric: `accuracy` or `sqnr_db`; None takes what suits the model.
+        metric: `accuracy`, `map50`, `map` or `sqnr_db`; None takes what suits the model.
         limit: Use no more than so many samples, chosen from every class.
         overrides: Preprocessing, where the model says it wrongly or not at all.
         reference: For `sqnr_db`: the float model to compare with; None looks for the file
             that the manifest names beside the model and in the working folder.
         sample_rate_hz: For models of sounds, where the model does not say it.
         seed: Which samples `limit` chooses.
+        split: Which set of annotated pictures, e.g. `val`, or `all`; None takes `test`, else
+            `val`, else all.
         interpreter: How a .tflite is run.
 
     Raises:
         InputError: The model or the data cannot be used.
+        TargetError: Boxes are asked for, and the model has no outputs of a detector.
         UnknownName: There is no such metric.
         UsageError: The metric does not suit the model.
     """
@@ -94,6 +110,7 @@ def evaluate(
         samples=limit,
         seed=seed,
         sample_rate_hz=sample_rate_hz,
+        split=split,
     )
     if metric is not None and metric not in METRICS:
         raise UnknownName(kind="metric", name=metric, known=list(METRICS))
@@ -121,7 +138,9 @@ def _worker(
     wishes = from_json(DataRequest, request, "the request")
     how = from_json(Interpreter, interpreter, "the interpreter")
     subject = open_subject(path, how)
-    name = metric or default_metric(subject)
+    name = metric or default_metric(subject, wishes.path)
+    if METRICS[name].needs == "boxes":
+        return _boxes(subject, wishes, METRICS[name])
     settled = subject.preprocessing(wishes)
     wishes = replace(wishes, preprocessing=settled)
     if METRICS[name].needs == "label":
@@ -148,9 +167,44 @@ def _worker(
     )
 
 
-def default_metric(subject: Subject) -> str:
-    """Return the metric of a model's task: accuracy of classes, else sqnr_db."""
+def default_metric(subject: Subject, data: str = "") -> str:
+    """Return the metric of a model's task: map50, accuracy of classes, else sqnr_db.
+
+    Args:
+        subject: The model.
+        data: What it is to be fed; pictures with boxes need a detector.
+
+    Raises:
+        TargetError: The data are pictures with boxes, and the model is no detector.
+    """
+    if subject.decoder is not None:
+        return "map50"
+    if data and looks_annotated(data):
+        need_detector(subject, data)
     return "sqnr_db" if subject.scores is None else "accuracy"
+
+
+def _boxes(subject: Subject, wishes: DataRequest, metric: type[Metric]) -> Evaluation:
+    """Evaluate a detector."""
+    detector = open_judged(subject, wishes)
+    truth = open_truth(detector, wishes)
+    judge = metric(truth.labels)  # type: ignore[call-arg] # those of boxes take labels
+    pictures = Pictures(truth, "Evaluating")
+    for item, pixels in pictures:
+        judge.add(detect(detector, pixels, LOWEST), item)
+    score = judge.score()
+    return Evaluation(
+        model=str(subject.path),
+        data=truth.description,
+        metric=score.metric,
+        value=score.value,
+        samples=pictures.count,
+        skipped=pictures.skipped,
+        per_class=score.per_class,
+        per_output=score.per_output,
+        preprocessing=describe(detector.preprocessing),
+        others=score.others,
+    )
 
 
 def _against_labels(subject: Subject, dataset: Dataset, judge: Metric) -> int:

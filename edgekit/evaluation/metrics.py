@@ -1,7 +1,7 @@
 """Metrics: small accumulators that see one sample at a time.
 
-`METRICS` maps a name to a class that satisfies `Metric`. A metric of another task, such
-as the mean average precision of detectors, is one more class and one more line there.
+Each is a class that satisfies `Metric`, and one line in `edgekit.evaluation.table`; that
+of detectors is in `edgekit.evaluation.boxes`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -122,9 +122,6 @@ class Sqnr:
             per_class={},
             per_output=found,
         )
-
-
-METRICS: dict[str, type[Metric]] = {"accuracy": Accuracy, "sqnr_db": Sqnr}
 
 
 class Agreement:

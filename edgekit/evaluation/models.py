@@ -13,6 +13,7 @@ from edgekit.data.scores import Spec
 from edgekit.errors import InputError, UsageError
 from edgekit.extras import need
 from edgekit.manifest import Manifest
+from edgekit.runtime import TensorSpec
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -23,11 +24,11 @@ class AnyModel(Protocol):
     """What `edgekit.runtime.Model` and a Keras model opened by the sibling have in common."""
 
     @property
-    def inputs(self) -> Sequence[Spec]:
+    def inputs(self) -> Sequence[TensorSpec]:
         """Specifications of the inputs."""
 
     @property
-    def outputs(self) -> Sequence[Spec]:
+    def outputs(self) -> Sequence[TensorSpec]:
         """Specifications of the outputs."""
 
     @property

@@ -17,6 +17,7 @@ class DataRequest:
         samples: Use no more than so many, chosen at random from every class; None is all.
         seed: Which ones: the seed of the choice.
         sample_rate_hz: For sounds; None takes what the model says.
+        split: Which set of annotated pictures, e.g. `test`, or `all`; None chooses.
     """
 
     path: str
@@ -26,3 +27,4 @@ class DataRequest:
     samples: int | None = None
     seed: int = 0
     sample_rate_hz: int | None = None
+    split: str | None = None

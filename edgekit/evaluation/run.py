@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from edgekit import guard
 from edgekit.data import open_dataset
 from edgekit.data.feed import Feed
+from edgekit.data.find import files_below, what_is_in
+from edgekit.data.images import SUFFIXES, read_image
 from edgekit.errors import InputError, UsageError
+from edgekit.evaluation.detection import detect, open_judged
 from edgekit.evaluation.models import Arrays, forward
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import Interpreter, Subject, check_labels, open_subject
@@ -19,6 +22,7 @@ from edgekit.evaluation.subject import sample_rate_hz as rate_of
 from edgekit.manifest import Overrides
 from edgekit.progress import track
 from edgekit.records import from_json
+from edgekit.vision.detector import Finding
 
 _TOP = 5
 _FIRST_VALUES = 8
@@ -66,11 +70,14 @@ class Result:
     Attributes:
         input: The file, or the file and the row.
         top: Best classes, the highest score first; None if the outputs are no class scores.
-        outputs: All outputs in short; None if there are class scores.
+        detections: Objects in the picture, the highest score first; None if the model finds
+            none by its kind.
+        outputs: All outputs in short; None if there are class scores or detections.
     """
 
     input: str
     top: tuple[Guess, ...] | None = None
+    detections: tuple[Finding, ...] | None = None
     outputs: tuple[OutputSummary, ...] | None = None
 
 
@@ -132,6 +139,8 @@ def _worker(
     """Do the work, inside the guarded child."""
     subject = open_subject(path, from_json(Interpreter, interpreter, "the interpreter"))
     wishes = from_json(DataRequest, request, "the request")
+    if subject.decoder is not None:
+        return Results(model=path, results=tuple(_detected(subject, wishes, inputs)))
     feed = Feed(
         shapes=subject.shapes,
         dtypes=subject.dtypes(),
@@ -143,6 +152,37 @@ def _worker(
         for name, arrays in samples(Path(file), feed):
             results.append(_result(name, subject, forward(subject.model, arrays), wishes))
     return Results(model=path, results=tuple(results))
+
+
+def _detected(subject: Subject, wishes: DataRequest, inputs: Sequence[str]) -> Iterator[Result]:
+    """Find objects in pictures.
+
+    Raises:
+        InputError: There is no such file, or it is no picture.
+    """
+    detector = open_judged(subject, wishes)
+    for given in track(inputs, "Running", len(inputs), "file"):
+        for file in _pictures(Path(given)):
+            found = detect(detector, read_image(file))
+            yield Result(input=str(file), detections=detector.describe(found))
+
+
+def _pictures(path: Path) -> Sequence[Path]:
+    """Return a picture, or those of a folder.
+
+    Raises:
+        InputError: There is no such file, or the folder holds none.
+    """
+    if not path.exists():
+        msg = f"There is no input {path}."
+        raise InputError(msg)
+    if not path.is_dir():
+        return [path]
+    found = files_below(path, SUFFIXES)
+    if not found:
+        msg = f"{path} holds no pictures; found {what_is_in(path)}."
+        raise InputError(msg)
+    return found
 
 
 def samples(path: Path, feed: Feed) -> Iterator[tuple[str, Arrays]]:

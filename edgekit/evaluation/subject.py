@@ -8,8 +8,8 @@ from typing import Any
 
 from edgekit.data import Dataset, check_classes, open_dataset
 from edgekit.data.assumed import holds_pictures, resolve
-from edgekit.data.foreign import Foreign, read_foreign
-from edgekit.errors import DataError, UsageError
+from edgekit.data.foreign import Foreign, read_graph
+from edgekit.errors import DataError, InputError, TargetError, UsageError
 from edgekit.evaluation.models import (
     AnyModel,
     class_output,
@@ -18,7 +18,11 @@ from edgekit.evaluation.models import (
     sample_shapes,
 )
 from edgekit.evaluation.request import DataRequest
+from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Preprocessing
+from edgekit.vision.feeding import picture_input, size_of
+from edgekit.vision.outputs.decoder import Decoder
+from edgekit.vision.outputs.find import find_decoder, open_decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class Subject:
         shapes: Shape of one sample of each input.
         scores: Name of the output that holds class scores, or None.
         foreign: What the graph tells, where the file does not say it.
+        decoder: How its outputs become boxes, if it is a detector.
     """
 
     path: Path
@@ -53,6 +58,7 @@ class Subject:
     shapes: dict[str, tuple[int, ...]]
     scores: str | None
     foreign: Foreign = field(default_factory=Foreign)
+    decoder: Decoder | None = None
 
     @property
     def manifest(self) -> Manifest | None:
@@ -85,6 +91,7 @@ class Subject:
             foreign=self.foreign,
             normalizes_itself=bool(getattr(self.model, "normalizes_itself", False)),
             pictures=holds_pictures(Path(request.path)),
+            usual=self.decoder.preprocessing if self.decoder else None,
         )
 
     def dtypes(self) -> dict[str, str]:
@@ -107,14 +114,39 @@ def open_subject(path: str, interpreter: Interpreter) -> Subject:
         threads=interpreter.threads,
         delegate=interpreter.delegate,
     )
-    silent = model.manifest is None or model.manifest.preprocessing is None
+    says = model.manifest is not None and model.manifest.task == "detect"
+    scores = None if says else class_output(model)
+    graph = None if is_keras(file) else _graph(file)
     return Subject(
         path=file,
         model=model,
         shapes=sample_shapes(model),
-        scores=class_output(model),
-        foreign=read_foreign(file) if silent and not is_keras(file) else Foreign(),
+        scores=scores,
+        foreign=read_graph(graph) if graph else Foreign(),
+        decoder=None if scores else _decoder(model, graph),
     )
+
+
+def _graph(file: Path) -> Graph | None:
+    try:
+        return Graph(file)
+    except InputError:
+        return None  # the runtime takes it all the same
+
+
+def _decoder(model: AnyModel, graph: Graph | None) -> Decoder | None:
+    """Return how a model's outputs become boxes; None if it is no detector.
+
+    Raises:
+        TargetError: It says that it is one, and its outputs are none that edgekit reads.
+    """
+    try:
+        size = size_of(picture_input(model.inputs))
+    except TargetError:
+        return None
+    says = model.manifest is not None and model.manifest.task == "detect"
+    look = open_decoder if says else find_decoder
+    return look(model.outputs, size, model.manifest, graph=graph)
 
 
 def open_data(

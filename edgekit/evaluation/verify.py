@@ -2,26 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgekit import guard
 from edgekit.data import Dataset
+from edgekit.data.annotations import Annotated
+from edgekit.data.boxes import Detections
 from edgekit.data.lint import Finding
 from edgekit.errors import UnknownName
+from edgekit.evaluation.boxes import BoxAgreement
 from edgekit.evaluation.compare import Pair
 from edgekit.evaluation.degenerate import Watch, findings
+from edgekit.evaluation.detection import LOWEST, Pictures, detect, open_judged, open_truth
 from edgekit.evaluation.evaluate import default_metric
-from edgekit.evaluation.metrics import METRICS, Accuracy, Agreement, Metric, Sqnr
+from edgekit.evaluation.metrics import Accuracy, Agreement, Metric, Sqnr
 from edgekit.evaluation.models import Arrays, forward
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import (
     Interpreter,
+    Subject,
     label_names,
     need_scores,
     open_data,
     open_subject,
 )
+from edgekit.evaluation.table import METRICS
 from edgekit.guarded import if_it_dies
 from edgekit.progress import track
 from edgekit.records import from_json
@@ -49,8 +56,8 @@ class Verification:
         quantized_metric: Same, of the quantized model.
         drop: Float minus quantized; None for metrics that are no fraction.
         agreement: Share of the samples where both choose the same class: of the
-            calibration samples, else of the evaluation samples; None for outputs that are
-            no class scores, and without data.
+            calibration samples, else of the evaluation samples; of detectors the F1 of their
+            boxes on the evaluation samples; None for other outputs, and without data.
         sqnr_db: Signal to noise of each output on the same samples, by its name.
         calibration_samples: How many were fed.
         evaluation_samples: How many were fed.
@@ -148,8 +155,13 @@ def _verified(
         _feed(pairs, dataset, [close])
     calibration_samples = close[0].samples
     if evaluation is not None:
-        worth, dataset = _open_evaluation(pairs, _request(evaluation, pairs[0]), metric)
-        _feed(pairs, dataset, [worth] if calibration else [worth, close])
+        wishes = _request(evaluation, pairs[0])
+        name = _metric(pairs, metric)
+        if METRICS[name].needs == "boxes":
+            worth = _boxes(pairs, wishes, METRICS[name])
+        else:
+            worth, dataset = _open_evaluation(pairs, wishes, name)
+            _feed(pairs, dataset, [worth] if calibration else [worth, close])
     return [
         _result(pair, near, worth[i] if worth else None, calibration_samples)
         for i, (pair, near) in enumerate(zip(pairs, close, strict=True))
@@ -159,11 +171,12 @@ def _verified(
 def _result(
     pair: Pair, near: "Closeness", worth: "Worth | None", calibration_samples: int
 ) -> Verification:
+    boxes = worth.boxes if worth else None
     return Verification(
         float_metric=worth.float_metric if worth else None,
         quantized_metric=worth.quantized_metric if worth else None,
         drop=worth.drop if worth else None,
-        agreement=near.agreement.value,
+        agreement=boxes.value if boxes else near.agreement.value,
         sqnr_db=near.sqnr.score().per_output,
         calibration_samples=calibration_samples,
         evaluation_samples=worth.samples if worth else 0,
@@ -207,11 +220,18 @@ class Worth:
     Args:
         original: The float model's metric; None if the metric compares with that model.
         quantized: The quantized model's metric.
+        boxes: How far the boxes of two detectors agree.
     """
 
-    def __init__(self, original: Metric | None, quantized: Metric) -> None:
+    def __init__(
+        self,
+        original: Metric | None,
+        quantized: Metric,
+        boxes: BoxAgreement | None = None,
+    ) -> None:
         self.original = original
         self.quantized = quantized
+        self.boxes = boxes
         self.samples = 0
 
     def add(self, mine: Arrays, theirs: Arrays, label: int | None) -> None:
@@ -220,6 +240,17 @@ class Worth:
         if self.original is not None:
             self.original.add(mine, label)
         self.quantized.add(theirs, label if self.quantized.needs == "label" else mine)
+
+    def add_boxes(
+        self, mine: Detections, theirs: Detections, item: Annotated, threshold: float
+    ) -> None:
+        """Count one picture, given what both detectors found in it."""
+        self.samples += 1
+        if self.original is not None:
+            self.original.add(mine, item)
+        self.quantized.add(theirs, item)
+        if self.boxes is not None:
+            self.boxes.add(*(each.take(each.scores >= threshold) for each in (mine, theirs)))
 
     @property
     def float_metric(self) -> Value | None:
@@ -244,14 +275,43 @@ def _value(metric: Metric) -> Value:
     return Value(metric=score.metric, value=score.value)
 
 
-def _open_evaluation(
-    pairs: Sequence[Pair], request: DataRequest, metric: str | None
-) -> tuple[list[Worth], Dataset]:
-    """Open the evaluation data and make the metric of every model."""
-    subject = replace(pairs[0].a, scores=pairs[0].scores)  # the quantized one may know better
-    name = metric or default_metric(subject)
+def _metric(pairs: Sequence[Pair], asked: str | None) -> str:
+    """Return the metric that was asked for, or the one that suits the models.
+
+    Raises:
+        UnknownName: There is no such metric.
+    """
+    name = asked or default_metric(_known(pairs))
     if name not in METRICS:
         raise UnknownName(kind="metric", name=name, known=list(METRICS))
+    return name
+
+
+def _known(pairs: Sequence[Pair]) -> Subject:
+    """Return the float model, with what the quantized one may know better."""
+    first = pairs[0]
+    return replace(first.a, scores=first.scores, decoder=first.a.decoder or first.b.decoder)
+
+
+def _boxes(pairs: Sequence[Pair], request: DataRequest, metric: type[Metric]) -> list[Worth]:
+    """Feed annotated pictures to detectors and judge what they find."""
+    original = open_judged(pairs[0].a, request)
+    others = [open_judged(pair.b, request) for pair in pairs]
+    truth = open_truth(original, request)
+    make = partial(metric, truth.labels)  # type: ignore[call-arg] # those of boxes take labels
+    worth = [Worth(make(), make(), BoxAgreement()) for _ in pairs]
+    for item, pixels in Pictures(truth, "Verifying"):
+        mine = detect(original, pixels, LOWEST)
+        for each, other in zip(worth, others, strict=True):
+            each.add_boxes(mine, detect(other, pixels, LOWEST), item, original.threshold)
+    return worth
+
+
+def _open_evaluation(
+    pairs: Sequence[Pair], request: DataRequest, name: str
+) -> tuple[list[Worth], Dataset]:
+    """Open the evaluation data and make the metric of every model."""
+    subject = _known(pairs)
     if METRICS[name].needs == "reference":
         dataset = open_data(subject, request, labelled=False)
         return [Worth(None, Sqnr()) for _ in pairs], dataset

@@ -35,7 +35,7 @@ class Annotated:
         difficult: Shape (N,); boxes that count neither as found nor as missed.
         crowd: Shape (N,); boxes around many objects, which count like difficult ones and
             take up any number of detections inside them.
-        size: Height and width of the picture.
+        size: Height and width of the picture; None where nobody says it.
         sets: Names of the sets that it belongs to, e.g. `train`.
     """
 
@@ -45,7 +45,7 @@ class Annotated:
     classes: NDArray[np.intp]
     difficult: NDArray[np.bool_]
     crowd: NDArray[np.bool_]
-    size: tuple[int, int]
+    size: tuple[int, int] | None = None
     sets: frozenset[str] = frozenset()
 
     def read(self) -> Pixels:
@@ -55,7 +55,7 @@ class Annotated:
             DataError: It cannot be read, or is not of the size that the boxes were drawn on.
         """
         pixels = read_image(self.path)
-        if pixels.shape[:2] != self.size:
+        if self.size is not None and pixels.shape[:2] != self.size:
             (height, width), (found_height, found_width) = self.size, pixels.shape[:2]
             msg = (
                 f"{self.path} is {found_width} x {found_height}, and its boxes were drawn on "
@@ -138,6 +138,7 @@ def build(found: Found, path: Path, labels: Sequence[str]) -> Annotations:
     """
     known = tuple(labels) or found.labels or _names(found.drafts)
     _refuse_too_many(found, path)
+    match(_names(found.drafts), known, str(path), rename="the classes")
     check = _Check(path, known)
     items = [item for draft in found.drafts if (item := check.item(draft)) is not None]
     items.sort(key=lambda item: item.name)

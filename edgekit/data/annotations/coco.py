@@ -33,6 +33,11 @@ def read_coco(path: Path) -> Found | None:
     return found
 
 
+def has_coco(path: Path) -> bool:
+    """Whether a folder has JSON files where COCO annotations lie."""
+    return next(_files(path), None) is not None
+
+
 def _files(path: Path) -> Iterator[Path]:
     folders = [path, *sorted(each for each in path.iterdir() if each.name.lower() in SETS)]
     for folder in folders:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.data.annotations.annotated import Annotations, build
-from edgekit.data.annotations.coco import read_coco
-from edgekit.data.annotations.voc import read_voc
-from edgekit.data.annotations.yolo import read_yolo
+from edgekit.data.annotations.coco import has_coco, read_coco
+from edgekit.data.annotations.voc import has_voc, read_voc
+from edgekit.data.annotations.yolo import has_yolo, read_yolo
 from edgekit.data.find import what_is_in
 from edgekit.errors import DataError
 
@@ -45,3 +45,11 @@ def open_annotations(path: str | Path, labels: Sequence[str] = ()) -> Annotation
         msg = f"{path} holds no annotated pictures; found {what_is_in(path)}.\n{_FORMATS}"
         raise DataError(msg)
     return build(found, path, labels)
+
+
+def looks_annotated(path: str | Path) -> bool:
+    """Whether a folder or file seems to hold pictures with boxes; reads no annotation."""
+    path = Path(path)
+    if not path.is_dir():
+        return path.suffix.lower() == ".json"
+    return has_coco(path) or has_yolo(path) or has_voc(path)

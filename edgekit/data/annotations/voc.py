@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from edgekit.data.annotations.drafts import SETS, Draft, Found, Mark, sets_of
-from edgekit.data.find import files_below
+from edgekit.data.find import files_below, files_in
 from edgekit.data.images import SUFFIXES
 from edgekit.errors import DataError
 
@@ -58,6 +58,14 @@ def read_voc(path: Path) -> Found | None:
             for stem in sorted(stems - known)
         ]
     return found
+
+
+def has_voc(path: Path) -> bool:
+    """Whether a folder has XML files beside pictures, or an `Annotations` folder of them."""
+    folder = path / "Annotations"
+    return bool(files_in(folder if folder.is_dir() else path, frozenset({".xml"}))) or any(
+        files_in(path / name, frozenset({".xml"})) for name in SETS if (path / name).is_dir()
+    )
 
 
 def _by_stem(path: Path) -> dict[str, list[Path]]:

@@ -60,6 +60,12 @@ def read_yolo(path: Path, labels: Sequence[str] = ()) -> Found | None:
     return found
 
 
+def has_yolo(path: Path) -> bool:
+    """Whether a folder has text files where YOLO annotations lie."""
+    folders = _label_folders(path)
+    return bool(folders or _named(path)) and bool(_label_files(path, folders))
+
+
 def _label_folders(path: Path) -> list[Path]:
     inner = [
         path / each.name / "labels" for each in path.iterdir() if each.name.lower() in SETS
@@ -146,15 +152,17 @@ def _corners(values: list[float]) -> tuple[float, float, float, float] | None:
     return min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
 
 
+def _named(path: Path) -> Path | None:
+    """Return the file that holds the names of the classes."""
+    return next((path / n for n in (*_NAMES, *_YAML) if (path / n).is_file()), None)
+
+
 def _names(path: Path) -> tuple[str, ...]:
     """Return the names of the classes; empty if no file has them."""
-    for name in _NAMES:
-        if (path / name).is_file():
-            return read_labels(path / name)
-    for name in _YAML:
-        if (path / name).is_file():
-            return _yaml_names(path / name)
-    return ()
+    file = _named(path)
+    if file is None:
+        return ()
+    return _yaml_names(file) if file.name in _YAML else read_labels(file)
 
 
 def _yaml_names(file: Path) -> tuple[str, ...]:

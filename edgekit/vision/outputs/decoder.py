@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.data.boxes import Detections
+from edgekit.data.scores import Spec
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Preprocessing
 
@@ -21,18 +22,6 @@ WORDS: dict[How, str] = {
     "graph": "from the operator that makes it",
     "shapes": "inferred from the shapes",
 }
-
-
-class Spec(Protocol):
-    """An output: its name and shape, with the batch of 1 in front."""
-
-    @property
-    def name(self) -> str:
-        """Name of the tensor."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
 
 
 @dataclass(frozen=True, slots=True)

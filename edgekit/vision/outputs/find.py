@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from edgekit.data.scores import Spec
 from edgekit.errors import TargetError
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest
-from edgekit.vision.outputs.decoder import Decoder, Look, Spec
+from edgekit.vision.outputs.decoder import Decoder, Look
 from edgekit.vision.outputs.postprocess import open_postprocess
 from edgekit.vision.outputs.ssd import open_ssd
 

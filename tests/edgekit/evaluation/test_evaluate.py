@@ -114,7 +114,7 @@ def test_options_override_the_manifest_with_a_warning(
 
 
 def test_an_unknown_metric_lists_the_known_ones(model: Path, arrays: Path) -> None:
-    with pytest.raises(UnknownName, match="Known: accuracy, sqnr_db"):
+    with pytest.raises(UnknownName, match="Known: accuracy, map50, map, sqnr_db"):
         evaluate(model, arrays, metric="f1")
 
 

@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from edgekit.errors import UsageError
-from edgekit.evaluation.metrics import METRICS, Accuracy, Agreement, Metric, Sqnr, decibel, top1
+from edgekit.evaluation.boxes import MeanPrecision, MeanPrecision50
+from edgekit.evaluation.metrics import Accuracy, Agreement, Metric, Sqnr, decibel, top1
+from edgekit.evaluation.table import METRICS
 
 scores = hnp.arrays(np.float32, (1, 4), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 signals = hnp.arrays(
@@ -105,6 +107,11 @@ def test_models_of_other_classes_cannot_agree() -> None:
 
 
 def test_every_metric_is_named_as_in_the_table() -> None:
-    made: dict[str, Metric] = {"accuracy": Accuracy("y", ["a"]), "sqnr_db": Sqnr()}
+    made: dict[str, Metric] = {
+        "accuracy": Accuracy("y", ["a"]),
+        "map50": MeanPrecision50(["a"]),
+        "map": MeanPrecision(["a"]),
+        "sqnr_db": Sqnr(),
+    }
     assert made.keys() == METRICS.keys()
     assert all(metric.score().metric == name for name, metric in made.items())
