@@ -12,7 +12,7 @@ from edgekit.manifest import Overrides
 from edgekit_converters.prune import amount as amounts
 from edgekit_converters.prune.command import PruneRequest, PruneResult, prune_file
 
-METHODS = ("channels", "magnitude", "2:4", "block", "cluster")
+METHODS = ("channels", "magnitude", "2:4", "block", "cluster", "activations")
 
 
 def show(found: Document) -> None:
@@ -33,7 +33,9 @@ def show(found: Document) -> None:
     ]
     tables.table(["", "before", "after", "change"], rows, numbers=["before", "after", "change"])
     tables.line()
-    if found["kernels"]:
+    if found["activations"]:
+        _show_activations(found)
+    elif found["kernels"]:
         _show_kernels(found)
     else:
         _show_channels(found)
@@ -83,6 +85,14 @@ def _show_channels(found: Document) -> None:
     )
 
 
+def _show_activations(found: Document) -> None:
+    """Show the layers that have ReLU in place of what they had."""
+    names = found["activations"]
+    tables.line(f"ReLU in {len(names)} layers: {', '.join(names)}.")
+    if not found["epochs"]:
+        tables.line("The net was trained with others: fine-tune it with --data and --epochs.")
+
+
 def _show_kernels(found: Document) -> None:
     """Show the kernels that lost weights or values, and why others did not."""
     rows = [
@@ -126,7 +136,8 @@ def _change(before: Document, after: Document, key: str) -> str:
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    help="channels is what makes models faster; the others make downloads smaller.  "
+    help="channels is what makes models faster; activations is for accelerators, the "
+    "others make downloads smaller.  "
     "[by --amount, else channels]",
 )
 @click.option(
@@ -213,6 +224,7 @@ def prune(
     2:4        two of four consecutive inputs become zero: the same, in a pattern
     block      four consecutive inputs of an output become zero together: the same
     cluster    each kernel keeps N different values: a smaller download
+    activations  HARD_SWISH, LeakyReLU and their like become ReLU, for accelerators
 
     Layers keep a multiple of 8 channels. The smaller model is proved equal to the original
     with the same channels set to zero; layers that must stay whole are named with the
@@ -228,6 +240,8 @@ def prune(
       edgekit prune model.keras --method magnitude --amount 0.8 --data train/ --epochs 5 \\
           -o sparse.keras
       edgekit prune sparse.keras --method cluster --amount 32 -o tiny.keras
+      edgekit prune mobilenet_v3.keras --method activations --data train/ --epochs 5 \\
+          -o relu.keras
     """
     request = PruneRequest(
         model=str(model),

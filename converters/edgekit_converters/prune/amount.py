@@ -10,8 +10,10 @@ from typing import Literal
 from edgekit.errors import TargetError, UsageError
 from edgekit.targets import load_target
 
-Kind = Literal["channels", "macs", "latency", "magnitude", "2:4", "block", "clusters"]
-Method = Literal["channels", "magnitude", "2:4", "block", "cluster"]
+Kind = Literal[
+    "channels", "macs", "latency", "magnitude", "2:4", "block", "clusters", "activations"
+]
+Method = Literal["channels", "magnitude", "2:4", "block", "cluster", "activations"]
 
 METHOD_OF: dict[Kind, Method] = {
     "channels": "channels",
@@ -21,6 +23,7 @@ METHOD_OF: dict[Kind, Method] = {
     "2:4": "2:4",
     "block": "block",
     "clusters": "cluster",
+    "activations": "activations",
 }
 FEWEST, MOST = 2, 256  # clusters; beyond what a byte can name there is nothing to win
 
@@ -40,7 +43,7 @@ _SHARES: dict[str, Kind] = {
 _HALF = 0.5
 _KNOWN = (
     "Known: channels:SHARE, macs:SHARE, latency:SHARE@TARGET, magnitude:SHARE, 2:4, "
-    "block:SHARE, clusters:N; e.g. macs:0.5."
+    "block:SHARE, clusters:N, activations; e.g. macs:0.5."
 )
 
 
@@ -50,8 +53,9 @@ class Amount:
 
     Attributes:
         kind: What is counted: `channels` of each layer, `macs` or `latency` of the whole
-            model, weights by `magnitude`, `2:4` or in a `block`, `clusters` of values.
-        share: How much of it goes, above 0 and below 1; 0 for clusters, where nothing goes.
+            model, weights by `magnitude`, `2:4` or in a `block`, `clusters` of values;
+            `activations`, of which all go that accelerators lack.
+        share: How much of it goes, above 0 and below 1; 0 where no share is asked for.
         clusters: How many values a kernel keeps; 0 for all but clusters.
         target: Where the latency counts; None for all else.
     """
@@ -62,8 +66,8 @@ class Amount:
     target: str | None = None
 
     def __str__(self) -> str:
-        if self.kind == "2:4":
-            return "2:4"
+        if self.kind in {"2:4", "activations"}:
+            return self.kind
         if self.kind == "clusters":
             return f"clusters:{self.clusters}"
         return f"{self.kind}:{self.share:g}" + (f"@{self.target}" if self.target else "")
@@ -91,6 +95,8 @@ def parse(text: str) -> Amount:
     kind, colon, number = text.partition(":")
     if text == "2:4":
         return Amount("2:4", _HALF)
+    if text == "activations":
+        return Amount("activations", 0.0)
     if not colon:
         return Amount("channels", _share(text, text))
     if kind == "clusters":
@@ -112,7 +118,7 @@ def complete(method: str | None, text: str | None) -> Amount:
 
     Args:
         method: A method of `METHOD_OF`, or None for the one that the amount belongs to.
-        text: The amount; None only for `2:4`, which has no other.
+        text: The amount; None only for `2:4` and `activations`, which have no other.
 
     Raises:
         UsageError: The two contradict each other, or one of them is missing.
@@ -122,6 +128,8 @@ def complete(method: str | None, text: str | None) -> Amount:
     """
     if method == "2:4" and text in {None, "0.5"}:
         return parse("2:4")
+    if method == "activations" and text in {None, method}:
+        return parse(method)
     if text is None:
         msg = "Say how much to prune with --amount, e.g. --amount 0.5."
         raise UsageError(msg)
@@ -164,10 +172,7 @@ def check_steps(amount: Amount, steps: int, epochs: int) -> None:
     if steps == 1:
         return
     if amount.method != "channels":
-        msg = (
-            f"--steps takes channels in rounds; '{amount}' grows by itself while it is "
-            "fine-tuned.\nLeave --steps out."
-        )
+        msg = f"--steps takes channels in rounds; '{amount}' has none.\nLeave --steps out."
         raise UsageError(msg)
     if not 1 <= steps <= max(1, epochs):
         msg = (

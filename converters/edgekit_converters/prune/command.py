@@ -92,7 +92,7 @@ class PruneResult:
     Attributes:
         path: The .keras file that was written.
         source: The model it was made from.
-        method: `channels`, `magnitude`, `2:4`, `block` or `cluster`.
+        method: `channels`, `magnitude`, `2:4`, `block`, `cluster` or `activations`.
         amount: What was asked, in full.
         importance: How channels were ranked; None where single weights were.
         epochs: Epochs of fine-tuning.
@@ -101,6 +101,7 @@ class PruneResult:
         after: The pruned model.
         thinned: Groups of layers that could lose channels: before and after.
         kernels: Kernels that lost single weights or values: zeros and values left.
+        activations: Layers whose activation became ReLU.
         frozen: What was left alone, with the reason.
         proof_difference: Largest difference from the masked original before fine-tuning;
             None where the layers stayed as they are.
@@ -119,6 +120,7 @@ class PruneResult:
     after: Side
     thinned: tuple[dict[str, Any], ...]
     kernels: tuple[dict[str, Any], ...]
+    activations: tuple[str, ...]
     frozen: tuple[dict[str, Any], ...]
     proof_difference: float | None
     advice: str | None
@@ -133,6 +135,7 @@ class _Done:
     after: dict[str, int]
     thinned: tuple[dict[str, Any], ...]
     kernels: tuple[dict[str, Any], ...]
+    activations: tuple[str, ...]
     frozen: tuple[dict[str, Any], ...]
     proof_difference: float | None
 
@@ -179,6 +182,7 @@ def prune_file(request: PruneRequest, output: Path) -> PruneResult:
         after=after,
         thinned=done.thinned,
         kernels=done.kernels,
+        activations=done.activations,
         frozen=done.frozen,
         proof_difference=done.proof_difference,
         advice=advice(amount.method, before, after),

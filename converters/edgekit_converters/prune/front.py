@@ -5,8 +5,8 @@ from typing import Any
 
 from edgekit.data import Dataset
 from edgekit.errors import UsageError
+from edgekit_converters.prune import activations, channels, sparse
 from edgekit_converters.prune import amount as amounts
-from edgekit_converters.prune import channels, sparse
 from edgekit_converters.prune.amount import Method
 from edgekit_converters.prune.job import Job, Pruned
 from edgekit_converters.prune.masks import Ranking
@@ -17,6 +17,7 @@ METHODS: dict[Method, Callable[[Any, Job], Pruned]] = {
     "2:4": sparse.mask,
     "block": sparse.mask,
     "cluster": sparse.cluster,
+    "activations": activations.replace,
 }
 
 
@@ -42,7 +43,8 @@ def prune(
         amount: The share that goes, see `edgekit_converters.prune.amount`:
             `channels:0.5`, `macs:0.5`, `latency:0.5@host` or `0.5` (channels), where each
             layer keeps a multiple of 8 channels, or all of them if it has fewer than 8;
-            `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`.
+            `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`; `activations`, which become
+            ReLU where accelerators lack them.
         importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels.
         ranking: `layer`: the same share from each layer; `global`: the least important
             anywhere. Default: `global` for MACs and latency, else `layer`.

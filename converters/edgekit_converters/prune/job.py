@@ -103,6 +103,7 @@ class Pruned:
         frozen: What was left alone, with the reason.
         thinned: The groups that could lose channels; empty where single weights went.
         kernels: The kernels that lost single weights or values; empty where channels went.
+        activations: Layers whose activation became ReLU.
         proof_difference: Largest difference from the masked original on random input,
             before any fine-tuning, as a share of the largest output where that is above 1;
             of the worst step. None where the layers stayed as they are.
@@ -114,6 +115,7 @@ class Pruned:
     frozen: tuple[Frozen, ...]
     thinned: tuple[Thinned, ...] = ()
     kernels: tuple[KernelResult, ...] = ()
+    activations: tuple[str, ...] = ()
     proof_difference: float | None = None
 
 
