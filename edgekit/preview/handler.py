@@ -20,13 +20,13 @@ _log = logging.getLogger(__name__)
 _IDLE_S = 20.0  # a page asks again within two seconds
 _HEAD_S = 5.0
 _SEND_S = 10.0  # who has not read an answer by then is gone
+_LINGER_S, _LINGER_CHUNKS, _LARGEST_CHUNK = 0.2, 16, 8192
 _PATIENCE_S = 1.0  # with nothing to see, a viewer hears so after this
 _FIELDS = 8
 _SEND_BUFFER = 256 * 1024  # what waits in it is late
 _BOUNDARY = "frame"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -59,8 +59,17 @@ class Handler(BaseHTTPRequestHandler):
             super().handle_one_request()
         except TooLargeError:
             self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._linger()
         except TimeoutError:
             _log.debug("A viewer took too long.")
+
+    def _linger(self) -> None:
+        """Read on for a little: a connection cut at once may take the answer with it."""
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(_LINGER_S)
+        for _ in range(_LINGER_CHUNKS):
+            if not self.connection.recv(_LARGEST_CHUNK):
+                break
 
     def do_GET(self) -> None:
         """Answer, if the viewer may look and asks for something that there is."""
