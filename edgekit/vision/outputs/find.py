@@ -6,15 +6,19 @@ from edgekit.data.scores import Spec
 from edgekit.errors import TargetError
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest
+from edgekit.vision.outputs.blazeface import open_blazeface
 from edgekit.vision.outputs.decoder import Decoder, Look
 from edgekit.vision.outputs.postprocess import open_postprocess
 from edgekit.vision.outputs.ssd import open_ssd
+from edgekit.vision.outputs.yolo import open_yolo
 
 # In the order in which they are asked: from what says itself what it is to what is told by
 # shapes alone.
 FAMILIES: Mapping[str, Callable[[Look], Decoder | None]] = {
     "ssd": open_ssd,
     "postprocess": open_postprocess,
+    "blazeface": open_blazeface,
+    "yolo": open_yolo,
 }
 
 
