@@ -1,0 +1,36 @@
+"""What test_live.py runs in guarded children."""
+
+import ctypes
+from typing import Any
+
+from edgekit.records import from_json
+from edgekit.vision.classifier import Classifier, open_classifier
+from edgekit_demos.classify import describe
+from edgekit_demos.live import Request, Run, work
+
+_SOUND = 3  # frames before it dies
+
+
+class Dying:
+    """A classifier whose interpreter crashes after some frames."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.labels = classifier.labels
+        self.prepare = classifier.prepare
+        self.finish = classifier.finish
+        self._classifier = classifier
+        self._count = 0
+
+    def infer(self, prepared: Any) -> Any:
+        self._count += 1
+        if self._count > _SOUND:
+            ctypes.string_at(0)
+        return self._classifier.infer(prepared)
+
+
+def dying(request: dict[str, Any]) -> Run:
+    wishes = from_json(Request, request, "the request")
+    classifier = open_classifier(wishes.model, **wishes.opening())
+    return work(
+        wishes, Dying(classifier), lambda result: describe(result, classifier), places=False
+    )
