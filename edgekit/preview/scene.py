@@ -208,9 +208,9 @@ class Scene:
             "score": round(score, 3) if math.isfinite(score) else 0.0,
             "color": self._color(label),
         }
-        box = [float(side) for side in detection.get("box", ())]
-        if len(box) == 4 and all(map(math.isfinite, box)):
-            found["box"] = [round(side, 1) for side in box]
+        box = detection.get("box")
+        if box is not None and all(map(math.isfinite, box)):
+            found["box"] = [round(float(side), 1) for side in box]
         if detection.get("id") is not None:
             found["id"] = int(detection["id"])
         return found

@@ -152,7 +152,7 @@ def test_numbers_of_numpy_and_boxes_that_are_none_become_plain_json() -> None:
     box = np.array([1.23, 2.0, 30.0, 40.0], np.float32)
     good = {"label": "ace", "score": np.float32(0.5), "box": box, "id": np.int64(7)}
     bad = {"label": "odd", "score": math.nan, "box": [math.inf, 0, 1, 1]}
-    show(shown, BLACK, good, bad, {"label": "no box", "score": 1})
+    show(shown, BLACK, good, bad, {"label": "no box", "score": 1, "box": None})
     state = json.loads(json.dumps(shown.state(shown.next("", 0.0)), allow_nan=False))
     colors = [each.pop("color") for each in state["boxes"]]
     assert all(color.startswith("#") for color in colors)
