@@ -12,15 +12,12 @@ In Python:
         print(result.frame.t, classifier.labels[best.classes[0]], best.scores[0])
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from edgekit.records import from_json
-from edgekit.vision.classifier import Classifier, open_classifier
-from edgekit.vision.pipeline import Result
-from edgekit.vision.writer import document
-from edgekit_demos.live import Request, Run, find_model, run, work
+from edgekit_demos.live import Request, Run, find_model, run
 
 MODEL = "shapes.raspberry-pi-4"
 
@@ -36,19 +33,33 @@ def classify(request: Request, *, hear: Callable[[dict[str, Any]], None] | None 
 
 
 def worker(request: dict[str, Any]) -> Run:
-    """Do it, in the guarded child."""
+    """Do it, in the guarded child; the process that started it needs none of this."""
+    from edgekit.vision.classifier import open_classifier
+    from edgekit.vision.writer import document
+    from edgekit_demos.watch import watch
+
     wishes = from_json(Request, request, "the request")
     classifier = open_classifier(wishes.model, **wishes.opening())
-    return work(wishes, classifier, lambda result: describe(result, classifier), places=False)
+    return watch(
+        wishes,
+        classifier,
+        lambda result: with_top(document(result, classifier.labels), classifier.threshold),
+        places=False,
+    )
 
 
-def describe(result: Result, classifier: Classifier) -> dict[str, Any]:
-    """Put a result into plain JSON values, as of a detector, and the best classes as `top`.
+def with_top(told: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Add the best classes to what was told of a frame, as `top`.
 
-    Classes below the threshold are in `top` only.
+    Those below the threshold are in `top` only.
+
+    >>> every = [{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.1}]
+    >>> [len(each) for each in with_top({"detections": every}, 0.5).values()]
+    [1, 2]
     """
-    told = document(result, classifier.labels)
-    every = told["detections"]
-    told["detections"] = [each for each in every if each["score"] >= classifier.threshold]
-    told["top"] = [{"label": each["label"], "score": each["score"]} for each in every]
-    return told
+    every: Sequence[dict[str, Any]] = told["detections"]
+    return {
+        **told,
+        "detections": [each for each in every if each["score"] >= threshold],
+        "top": [{"label": each["label"], "score": each["score"]} for each in every],
+    }

@@ -18,9 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgekit.records import from_json
-from edgekit.vision.detector import open_detector
-from edgekit.vision.writer import document
-from edgekit_demos.live import Request, Run, find_model, run, work
+from edgekit_demos.live import Request, Run, find_model, run
 
 MODEL = "cards"
 
@@ -36,8 +34,12 @@ def detect(request: Request, *, hear: Callable[[dict[str, Any]], None] | None = 
 
 
 def worker(request: dict[str, Any]) -> Run:
-    """Do it, in the guarded child."""
+    """Do it, in the guarded child; the process that started it needs none of this."""
+    from edgekit.vision.detector import open_detector
+    from edgekit.vision.writer import document
+    from edgekit_demos.watch import watch
+
     wishes = from_json(Request, request, "the request")
     detector = open_detector(wishes.model, **wishes.opening())
     describe = functools.partial(document, labels=detector.labels)
-    return work(wishes, detector, describe, places=True)
+    return watch(wishes, detector, describe, places=True)

@@ -2,47 +2,41 @@
 
 A film, a picture and a stream are files from outside, and so is a model: native code that
 opens them may crash at any frame, not only at the first. So the whole demo runs in one
-child process, as every command that opens such files does: the frames, the model, the
-preview's server, the window and the film that is saved. A crash becomes one message; lines
-for standard output come from the child as news, and after Ctrl-C it is asked to end, so
-that the film is finished and the summary told. Trying each file in a child first would
-open it twice, and see only its beginning.
+child process (`edgekit_demos.watch`), as every command that opens such files does: the
+frames, the model, the preview's server, the window and the film that is saved. A crash
+becomes one message; lines for standard output come from the child as news, and after Ctrl-C
+it is asked to end, so that the film is finished and the summary told. Trying each file in a
+child first would open it twice, and see only its beginning.
 """
 
-import contextlib
-import os
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit import guard, guarded
+from edgekit import guard
 from edgekit.errors import InputError, UnknownName
 from edgekit.manifest import Overrides
-from edgekit.progress import task
 from edgekit.records import from_json
-from edgekit.vision.pipeline import Percentiles, Pipeline, Recognizer, Result
-from edgekit.vision.sources import Source, open_source
-from edgekit.vision.tracking import Tracker
 from edgekit_demos.models import model_names, model_path
-from edgekit_demos.shows import Pace, Shown, Wanted, open_shows
 
 GRACE_S = 10.0  # to finish a film after Ctrl-C
-
-_TICK_S = 0.25  # between two reports of progress
+STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Wanted):
+class Request:
     """What a live demo is to do.
 
     Attributes:
         model: Path of a .tflite, or name of a carried model.
         source: Where frames come from, as `edgekit.vision.sources.open_source` reads it.
+        headless: Open no window, also where there is a desktop.
         frames: Number of frames to take; None takes all.
         threshold: Score from which on something counts as found; None takes the model's.
+        jsonl: File that gets one JSON line a frame; `-` is standard output.
+        save: Film to write, with boxes drawn, as .mp4.
+        preview: `HOST:PORT` of the page to watch in a browser.
         labels: Names of the classes; empty takes the model's.
         overrides: Preprocessing, where the model says it wrongly or not at all.
         backend: Interpreter package.
@@ -52,8 +46,12 @@ class Request(Wanted):
 
     model: str
     source: str
+    headless: bool = False
     frames: int | None = None
     threshold: float | None = None
+    jsonl: str | None = None
+    save: str | None = None
+    preview: str | None = None
     labels: tuple[str, ...] = ()
     overrides: Overrides = field(default_factory=Overrides)
     backend: str = "auto"
@@ -85,7 +83,7 @@ class Run:
         fps: Frames a second.
         dropped: Frames of a live source that came while others were worked on.
         damaged: Frames that were no picture.
-        ms: Milliseconds of each stage and of the whole, over the last frames.
+        ms: Milliseconds of each stage and of the whole, `p50` and `p95` over the last frames.
         seen: In how many frames each label was found.
         jsonl: File with one JSON line a frame, or None.
         saved: The film, or None.
@@ -99,7 +97,7 @@ class Run:
     fps: float
     dropped: int
     damaged: int
-    ms: dict[str, Percentiles]
+    ms: dict[str, dict[str, float]]
     seen: dict[str, int]
     jsonl: str | None
     saved: str | None
@@ -153,91 +151,3 @@ def find_model(name: str) -> Path:
         )
         msg = f"There is no model {name}: no such file, and none of the carried {carried}."
         raise InputError(msg) from error
-
-
-def work(
-    request: Request,
-    recognizer: Recognizer,
-    describe: Callable[[Result], dict[str, Any]],
-    *,
-    places: bool,
-) -> Run:
-    """Run a model over the frames of a source and show what it finds; in the child.
-
-    Args:
-        request: What to do.
-        recognizer: The model.
-        describe: Puts a result into plain JSON values, `detections` among them.
-        places: Whether what it finds has a place in the frame; then objects get numbers.
-    """
-    ending = _Ending()
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(request.source))
-        shows = open_shows(request, Path(request.model).stem, source, recognizer.labels, stack)
-        pipeline = Pipeline(
-            source,
-            recognizer,
-            tracker=Tracker() if places else None,
-            limit=request.frames,
-            real_time=any(each.for_eyes for each in shows),
-        )
-        stack.enter_context(pipeline)
-        ending.pipeline = pipeline
-        seen: Counter[str] = Counter()
-        pace = Pace()
-        advance = stack.enter_context(_progress(source, request.frames))
-        for result in pipeline:
-            told = describe(result)
-            seen.update({each["label"] for each in told["detections"]})
-            pace.add(result.ms)
-            shown = Shown(
-                result, told, recognizer.labels, pace, places=places, dropped=source.dropped
-            )
-            if not all(each.show(shown) for each in shows):
-                break  # somebody closed the window
-            advance()
-        done = pipeline.summary()
-    return Run(
-        model=request.model,
-        source=source.description,
-        frames=done.frames,
-        seconds=done.seconds,
-        fps=done.fps,
-        dropped=done.dropped,
-        damaged=done.damaged,
-        ms=done.ms,
-        seen=dict(seen.most_common()),
-        jsonl=request.jsonl,
-        saved=request.save,
-        interrupted=ending.wanted.is_set(),
-    )
-
-
-class _Ending:
-    """Ends the pipeline when the parent wants it; before that there is nothing to finish."""
-
-    def __init__(self) -> None:
-        self.pipeline: Pipeline | None = None
-        self.wanted = guarded.end_wanted(self._end)
-
-    def _end(self) -> None:
-        if self.pipeline is None:
-            os._exit(1)
-        self.pipeline.stop()
-
-
-@contextlib.contextmanager
-def _progress(source: Source, frames: int | None) -> Iterator[Callable[[], None]]:
-    """Show how far it is, some times a second."""
-    with task(f"Watching {source.description}", frames, "frame") as advance:
-        waiting, due = 0, 0.0
-
-        def step() -> None:
-            nonlocal waiting, due
-            waiting += 1
-            if time.monotonic() >= due:
-                advance(waiting)
-                waiting, due = 0, time.monotonic() + _TICK_S
-
-        yield step
-        advance(waiting)

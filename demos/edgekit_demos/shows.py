@@ -7,40 +7,23 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from edgekit import guarded
 from edgekit.data.opencv import Pixels, swap
-from edgekit.preview import Preview, open_preview
-from edgekit.vision.drawing import draw
 from edgekit.vision.pipeline import Result, Stages
 from edgekit.vision.sources import Source
 from edgekit.vision.window import Window, open_window
 from edgekit.vision.writer import Film, JsonLines
+from edgekit_demos.live import STDOUT, Request
 
-STDOUT = "-"
+if TYPE_CHECKING:  # only some who watch want a page, and it takes a while
+    from edgekit.preview import Preview
 
 _WINDOW = 60  # frames that the overlay tells of
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Where to show it.
-
-    Attributes:
-        headless: Open no window, also where there is a desktop.
-        jsonl: File that gets one JSON line a frame; `-` is standard output.
-        save: Film to write, with boxes drawn, as .mp4.
-        preview: `HOST:PORT` of the page to watch in a browser.
-    """
-
-    headless: bool = False
-    jsonl: str | None = None
-    save: str | None = None
-    preview: str | None = None
 
 
 class Pace:
@@ -102,6 +85,8 @@ class Shown:
     @functools.cached_property
     def drawn(self) -> Pixels:
         """The frame with what was found, blue first; the frame itself stays as it is."""
+        from edgekit.vision.drawing import draw
+
         pixels = self.frame.pixels
         drawn = pixels.copy() if self.frame.order == "bgr" else swap(pixels)
         pace = self._pace
@@ -166,7 +151,7 @@ class Page:
 
     for_eyes: ClassVar[bool] = True
 
-    def __init__(self, preview: Preview) -> None:
+    def __init__(self, preview: "Preview") -> None:
         self._preview = preview
 
     def show(self, shown: Shown) -> bool:
@@ -196,7 +181,7 @@ class OnDesktop:
 
 
 def open_shows(
-    wanted: Wanted,
+    wanted: Request,
     title: str,
     source: Source,
     labels: Sequence[str],
@@ -222,6 +207,8 @@ def open_shows(
     if wanted.save is not None:
         shows.append(Filming(Path(wanted.save), live=source.live, stack=stack))
     if wanted.preview is not None:
+        from edgekit.preview import open_preview
+
         about = {"title": "edgekit", "model": title, "source": source.description}
         page = open_preview(wanted.preview, **about, labels=labels)
         shows.append(Page(stack.enter_context(page)))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from edgekit.cli import options, tables
+from edgekit.cli import options
 from edgekit.cli.common import Document, command
 from edgekit.errors import UsageError
 from edgekit.extras import need
@@ -35,25 +35,27 @@ def demo() -> None:
 def _show(found: Document) -> None:
     """Show how it went, unless standard output is for the lines."""
     if found["jsonl"] != _STDOUT:
-        rate = f"{found['fps']:.1f} frames a second"
-        tables.facts(
-            [
-                ("model", Path(found["model"]).name),
-                ("source", found["source"]),
-                ("frames", f"{found['frames']} in {found['seconds']:.1f} s, {rate}"),
-                ("dropped", found["dropped"] or None),
-                ("damaged", found["damaged"] or None),
-                ("lines", found["jsonl"]),
-                ("film", found["saved"]),
-            ]
-        )
-        _show_times(found["ms"])
-        _show_labels(found["seen"], found["frames"])
+        _show_run(found)
     if found["interrupted"]:
         raise KeyboardInterrupt
 
 
-def _show_times(ms: dict[str, Document]) -> None:
+def _show_run(found: Document) -> None:
+    from edgekit.cli import tables  # only in the end: what comes before it is to begin soon
+
+    rate = f"{found['fps']:.1f} frames a second"
+    tables.facts(
+        [
+            ("model", Path(found["model"]).name),
+            ("source", found["source"]),
+            ("frames", f"{found['frames']} in {found['seconds']:.1f} s, {rate}"),
+            ("dropped", found["dropped"] or None),
+            ("damaged", found["damaged"] or None),
+            ("lines", found["jsonl"]),
+            ("film", found["saved"]),
+        ]
+    )
+    ms = found["ms"]
     rows = [
         (stage, *(tables.milliseconds(ms[stage][each]) for each in ("p50", "p95")))
         for stage in _STAGES
@@ -62,10 +64,8 @@ def _show_times(ms: dict[str, Document]) -> None:
     if rows:
         tables.line()
         tables.table(["stage", "p50", "p95"], rows, numbers=["p50", "p95"])
-
-
-def _show_labels(seen: dict[str, int], frames: int) -> None:
-    rows = [(label, count, tables.percent(count / frames)) for label, count in seen.items()]
+    seen = found["seen"].items()
+    rows = [(label, count, tables.percent(count / found["frames"])) for label, count in seen]
     if rows:
         tables.line()
         heads = ["found", "frames", "share"]

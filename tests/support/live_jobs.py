@@ -5,8 +5,9 @@ from typing import Any
 
 from edgekit.records import from_json
 from edgekit.vision.classifier import Classifier, open_classifier
-from edgekit_demos.classify import describe
-from edgekit_demos.live import Request, Run, work
+from edgekit.vision.writer import document
+from edgekit_demos.live import Request, Run
+from edgekit_demos.watch import watch
 
 _SOUND = 3  # frames before it dies
 
@@ -31,6 +32,9 @@ class Dying:
 def dying(request: dict[str, Any]) -> Run:
     wishes = from_json(Request, request, "the request")
     classifier = open_classifier(wishes.model, **wishes.opening())
-    return work(
-        wishes, Dying(classifier), lambda result: describe(result, classifier), places=False
+    return watch(
+        wishes,
+        Dying(classifier),
+        lambda result: document(result, classifier.labels),
+        places=False,
     )

@@ -1,6 +1,7 @@
 """A source that goes on by itself: a camera, or a stream from the network."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 
@@ -34,6 +35,8 @@ class Live(Closing):
     ) -> None:
         self.description = description
         self._order = order
+        self._closing = threading.Lock()
+        self._closed = False
         self._reopening = Reopening(connect, description)
         self._opened = time.monotonic()
         first = self._reopening.first()
@@ -59,10 +62,15 @@ class Live(Closing):
             index += 1
 
     def close(self) -> None:
-        """Let the device or the network go."""
-        if self._newest.close(self._reopening.interrupt, PATIENCE_S):
-            self._reopening.close()
-        else:
+        """Let the device or the network go; a second call does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            ended = self._newest.close(self._reopening.interrupt, PATIENCE_S)
+            if ended:
+                self._reopening.close()
+        if not ended:
             _log.warning("%s does not answer; it is left as it is.", self.description)
 
     def _timed(self, first: Pixels) -> Iterator[tuple[float, Pixels]]:

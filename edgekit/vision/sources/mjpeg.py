@@ -5,13 +5,10 @@ line and wait has a limit, so that a server cannot fill the memory or hold the r
 """
 
 import contextlib
-import http.client
 import os
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from email.message import Message
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from edgekit.data.images import decode_image
@@ -21,6 +18,10 @@ from edgekit.vision.sources.address import without_password
 from edgekit.vision.sources.live import Live
 from edgekit.vision.sources.source import Source
 
+if TYPE_CHECKING:  # they take a while, and other sources need none of them
+    from email.message import Message
+    from http.client import HTTPResponse
+
 FORM = "http://host:port/path: Motion JPEG over HTTP"
 TIMEOUT_S = 5.0
 MAX_PART = 2**25  # bytes; a JPEG of 8K has about a third
@@ -28,7 +29,6 @@ MAX_HEADERS = 2**14
 
 _CHUNK = 2**16
 _SPACE = b"\r\n \t"
-_FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
 def accepts(text: str) -> bool:
@@ -158,7 +158,7 @@ class Mjpeg:
         """
         try:
             content = self._parts.next()
-        except _FAILURES:
+        except _failures():
             return None
         return None if content is None else decode_image(content, f"a part of {self._name}")
 
@@ -166,7 +166,7 @@ class Mjpeg:
         """End the connection under a waiting read."""
         # The answer's own `close` waits for the read that it is to end.
         with (
-            contextlib.suppress(*_FAILURES),
+            contextlib.suppress(OSError, ValueError),
             socket.socket(fileno=os.dup(self._answer.fileno())) as same,
         ):
             same.shutdown(socket.SHUT_RDWR)
@@ -176,8 +176,11 @@ class Mjpeg:
         self._answer.close()
 
 
-def _ask(address: str, name: str) -> http.client.HTTPResponse:
+def _ask(address: str, name: str) -> "HTTPResponse":
     """Open an address, without a proxy: cameras are near."""
+    import urllib.error
+    import urllib.request
+
     try:
         parts = urlsplit(address)
         plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -190,7 +193,7 @@ def _ask(address: str, name: str) -> http.client.HTTPResponse:
             urllib.request.HTTPDigestAuthHandler(passwords),
             urllib.request.HTTPBasicAuthHandler(passwords),
         )
-        answer: http.client.HTTPResponse = opener.open(plain, timeout=TIMEOUT_S)
+        answer: HTTPResponse = opener.open(plain, timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         with error:
             msg = (
@@ -198,14 +201,21 @@ def _ask(address: str, name: str) -> http.client.HTTPResponse:
                 "Are the path, the name and the password right?"
             )
             raise DeviceError(msg) from error
-    except _FAILURES as error:
+    except _failures() as error:
         why = getattr(error, "reason", error)
         msg = f"{name} cannot be reached: {why}.\nIs the server on, and the address right?"
         raise DeviceError(msg) from error
     return answer
 
 
-def _boundary(headers: Message) -> bytes | None:
+def _failures() -> tuple[type[Exception], ...]:
+    """What the library raises where a server, or the way to it, does not do its part."""
+    from http.client import HTTPException
+
+    return OSError, HTTPException, ValueError
+
+
+def _boundary(headers: "Message") -> bytes | None:
     """Return what stands between the parts; None if it is no answer of many parts.
 
     Servers write it with and without the two dashes that belong before it.
