@@ -156,7 +156,8 @@ class School:
         probe = self._work / "probe.npz"
         graph = Graph(path)
         name = graph.main.tensors[graph.main.inputs[0]].name
-        np.savez(probe, **{name: self._typical[:8]})
+        given: dict[str, Any] = {name: self._typical[:8]}
+        np.savez(probe, **given)
         content, done = fit(path.read_bytes(), load_target(TARGET), probe, self._work)
         if not done:
             msg = f"{path} has nothing to write anew."
@@ -230,7 +231,7 @@ def forms(school: School, name: str) -> dict[tuple[str, str], Path]:
             school.more(f"{name}-relu-more", plain),
         ),
     }
-    found = {}
+    found: dict[tuple[str, str], Path] = {}
     for form, (file, model) in nets.items():
         paths = school.files(file, model)
         found |= {(form, kind): path for kind, path in paths.items()}

@@ -12,7 +12,6 @@ from typing import Any
 from edgekit_converters.sources.libraries import keras
 
 Tensor = Any
-_EXPANSION = 6
 
 
 def _layers() -> Any:
@@ -28,10 +27,8 @@ def _conv(
     *,
     symmetric: bool = False,
 ) -> Tensor:
-    """Convolution with BatchNormalization; symmetric padding is an operator of its own."""
-    padding = "same"
-    if symmetric and stride > 1:
-        x, padding = _layers().ZeroPadding2D(kernel // 2)(x), "valid"
+    """Convolution with BatchNormalization."""
+    x, padding = _padded(x, kernel, stride, symmetric=symmetric)
     x = _layers().Conv2D(channels, kernel, stride, padding=padding, use_bias=False)(x)
     return _act(_layers().BatchNormalization()(x), act)
 
@@ -44,11 +41,16 @@ def _depthwise(
     *,
     symmetric: bool = False,
 ) -> Tensor:
-    padding = "same"
-    if symmetric and stride > 1:
-        x, padding = _layers().ZeroPadding2D(kernel // 2)(x), "valid"
+    x, padding = _padded(x, kernel, stride, symmetric=symmetric)
     x = _layers().DepthwiseConv2D(kernel, stride, padding=padding, use_bias=False)(x)
     return _act(_layers().BatchNormalization()(x), act)
+
+
+def _padded(x: Tensor, kernel: int, stride: int, *, symmetric: bool) -> tuple[Tensor, str]:
+    """Pad as PyTorch does, where that is another padding: an operator of its own."""
+    if symmetric and stride > 1:
+        return _layers().ZeroPadding2D(kernel // 2)(x), "valid"
+    return x, "same"
 
 
 def _act(x: Tensor, name: str | None) -> Tensor:
@@ -385,8 +387,8 @@ NETS: dict[str, Callable[[], Any]] = {
 UNTOLD: dict[str, Callable[[], Any]] = {
     "densenet121": application("DenseNet121"),
     "efficientnet_b0": application("EfficientNetB0"),
-    "mobilenet_v3_small": application("MobileNetV3Small"),
-    "mobilenet_v3_large": application("MobileNetV3Large"),
+    "mobilenet_v3_small": application("MobileNetV3Small", input_shape=(224, 224, 3)),
+    "mobilenet_v3_large": application("MobileNetV3Large", input_shape=(224, 224, 3)),
     "nasnet_mobile": application("NASNetMobile"),
     "xception": application("Xception"),
 }

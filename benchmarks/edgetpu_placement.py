@@ -7,10 +7,10 @@ one owner at once, because they share files. Files with the same operators and s
 once. A model whose compiler log is there but not its compiled file counts where the log says
 the same of all operators of a kind.
 
-With --unseen nets are built that no rule was formed on (`edgetpu_nets.py`), converted and
+With --unseen nets are built of which no file was ever read (`edgetpu_nets.py`), converted and
 fitted to a Coral as `edgekit convert` does, and predicted: with all rules, and without what
-the repository of their own log showed. What the compiler did with them is published as
-counts (`edgetpu_logs.toml`).
+their own log taught. What the compiler did with them is published as counts
+(`edgetpu_logs.toml`).
 
     python benchmarks/edgetpu_placement.py [DATA] [--truth CSV] [--json FILE]
     python benchmarks/edgetpu_placement.py --unseen WORK [--nets NET ...] [--json FILE]
@@ -21,6 +21,7 @@ net is kept, so that a run that was stopped goes on.
 """
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import json
@@ -30,17 +31,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from edgekit.flatbuffer import Graph
 from edgekit.placement.edgetpu import predict
 from edgekit.placement.edgetpu.compiler import was_mapped
 from edgekit.placement.edgetpu.log import read_log
-from edgekit.placement.edgetpu.rules import rules, rules_without
+from edgekit.placement.edgetpu.rules import Rules, rules, rules_without
 from edgekit.records import from_json, read_toml, to_json
 
 COMPILED = "_edgetpu.tflite"
 LOGS = Path(__file__).with_name("edgetpu_logs.toml")
 TARGET = "coral-usb"
+_ASKING = (  # modules that ask for the rules while a model is fitted
+    "edgekit.placement.edgetpu.prediction",
+    "edgekit_converters.export.fitting.averages",
+)
 _SAMPLES = 2  # of noise, to calibrate on: where operators run does not depend on them
 
 
@@ -101,7 +107,7 @@ class PublicLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """How a net was predicted that no rule was formed on.
+    """How a net was predicted of which no file was ever read.
 
     Attributes:
         net: Which net.
@@ -259,7 +265,7 @@ def _limits(log: PublicLog | None, kind: str) -> Mapping[str, int] | None:
 
 
 def unseen(work: Path, wanted: Sequence[str] = ()) -> dict[str, list[Unseen]]:
-    """Predict nets that no rule was formed on; needs TensorFlow.
+    """Predict nets of which no file was ever read; needs TensorFlow.
 
     Args:
         work: Where the nets are kept.
@@ -271,59 +277,67 @@ def unseen(work: Path, wanted: Sequence[str] = ()) -> dict[str, list[Unseen]]:
     logs, builders = public_logs(), {**NETS, **UNTOLD}
     found: dict[str, list[Unseen]] = {"All rules": [], "Without the source of their log": []}
     for net in wanted or builders:
-        graph = Graph(_fitted(net, builders[net], work))
-        kinds, log = [op.op for op in graph.ops], logs.get(net)
+        log, whole = logs.get(net), _converted(net, builders[net], work)
         without = [log.repository] if log and log.repository else []
         for title, sources in zip(found, ([], without), strict=True):
             known = rules_without(sources)
+            graph = Graph(_fitted(whole, known))
             places = [each for each, _ in predict(graph, known=known)]
-            found[title].append(compared(net, kinds, places, log))
+            found[title].append(compared(net, [op.op for op in graph.ops], places, log))
     return found
 
 
-def _fitted(net: str, build: Any, work: Path) -> Path:
-    """Build a net, convert it to int8, and fit it to the Edge TPU."""
+def _converted(net: str, build: Any, work: Path) -> Path:
+    """Build a net and convert it to int8."""
     import numpy as np
 
     from edgekit.flatbuffer.io_types import with_io
-    from edgekit.targets import load_target
-    from edgekit_converters.export.fitting import fit
     from edgekit_converters.quantize.engine import convert_keras
     from edgekit_converters.sources import fix_batch
     from edgekit_converters.sources.describe import input_specs, output_names
     from edgekit_converters.sources.libraries import keras
     from edgekit_converters.sources.source import Source
 
-    path, whole = work / f"{net}.fitted.tflite", work / f"{net}.tflite"
+    path = work / f"{net}.tflite"
     if path.exists():
         return path
-    noise = np.random.default_rng(0)
-    if not whole.exists():
-        keras().backend.clear_session()
-        keras().utils.set_random_seed(0)
-        model = build()
-        source = fix_batch(
-            Source(
-                kind="keras",
-                model=model,
-                path=Path(net),
-                loaded_by="keras",
-                inputs=input_specs(model),
-                outputs=output_names(model),
-            )
+    keras().backend.clear_session()
+    keras().utils.set_random_seed(0)
+    model = build()
+    source = fix_batch(
+        Source(
+            kind="keras",
+            model=model,
+            path=Path(net),
+            loaded_by="keras",
+            inputs=input_specs(model),
+            outputs=output_names(model),
         )
-        shape = (1, *model.inputs[0].shape[1:])
-        pictures = noise.uniform(0, 255, (_SAMPLES, *shape)).astype(np.float32)
-        named = [{model.inputs[0].name: each} for each in pictures]
-        whole.write_bytes(with_io(convert_keras(source.model, "int8", lambda: named), "int8"))
-    taken = Graph(whole).inputs[0]
-    steps = noise.integers(-128, 128, (_SAMPLES, *taken.shape[1:])) - taken.zero_point[0]
-    probe = work / f"{net}.npz"
-    named_inputs: dict[str, Any] = {taken.name: (steps * taken.scale[0]).astype(np.float32)}
-    np.savez(probe, **named_inputs)
-    content, _ = fit(whole.read_bytes(), load_target(TARGET), probe, work)
-    path.write_bytes(content)
+    )
+    shape = (_SAMPLES, 1, *model.inputs[0].shape[1:])
+    pictures = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    named = [{model.inputs[0].name: each} for each in pictures]
+    path.write_bytes(with_io(convert_keras(source.model, "int8", lambda: named), "int8"))
     return path
+
+
+def _fitted(whole: Path, known: Rules) -> bytes:
+    """Fit a net to the Edge TPU, as `edgekit convert` would if it knew these rules only."""
+    import numpy as np
+
+    from edgekit.targets import load_target
+    from edgekit_converters.export.fitting import fit
+
+    taken, probe = Graph(whole).inputs[0], whole.with_suffix(".npz")
+    steps = np.random.default_rng(0).integers(-128, 128, (_SAMPLES, *taken.shape[1:]))
+    values = (steps - taken.zero_point[0]) * taken.scale[0]
+    given: dict[str, Any] = {taken.name: values.astype(np.float32)}
+    np.savez(probe, **given)
+    with contextlib.ExitStack() as changed:
+        for module in _ASKING:
+            changed.enter_context(mock.patch(f"{module}.rules", return_value=known))
+        content, _ = fit(whole.read_bytes(), load_target(TARGET), probe, whole.parent)
+    return content
 
 
 def _pairs(data: Path, sources: dict[str, str]) -> Iterator[Case]:
@@ -406,10 +420,23 @@ def _show(title: str, scores: Sequence[Score]) -> None:
         print(f"{row.left_out:<34}{counts}{row.false_edgetpu:>15}")
 
 
+def _all_told(rows: Sequence[Unseen]) -> Unseen:
+    """The sum of those of which a log tells something."""
+    told = [row for row in rows if row.told]
+    return Unseen(
+        net="all with a log",
+        ops=sum(row.ops for row in told) or 1,
+        answered=sum(row.answered for row in told),
+        told=sum(row.told for row in told),
+        right=sum(row.right for row in told),
+        false_edgetpu=sum(row.false_edgetpu for row in told),
+    )
+
+
 def _show_unseen(title: str, rows: Sequence[Unseen]) -> None:
     print(f"\n{title}")
     print(f"{'net':<24}{'ops':>6}{'answered':>10}{'right':>8}  false edgetpu")
-    for row in rows:
+    for row in (*rows, _all_told(rows)):
         right = f"{row.right / row.told:>8.3f}" if row.told else f"{'-':>8}"
         false = row.false_edgetpu if row.told else "-"
         print(f"{row.net:<24}{row.ops:>6}{row.answered / row.ops:>10.3f}{right}{false:>15}")

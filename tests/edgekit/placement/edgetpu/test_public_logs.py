@@ -59,7 +59,7 @@ def test_counts_tell_how_many_answers_can_be_right(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
-def test_nets_that_no_rule_was_formed_on_are_promised_nothing_wrong(tmp_path: Path) -> None:
+def test_nets_of_which_no_file_was_read_are_promised_nothing_wrong(tmp_path: Path) -> None:
     nets = ["squeezenet", "yolo_v3_tiny", "yolo_v8s_start"]
     for rows in unseen(tmp_path, nets).values():
         assert [row.net for row in rows] == nets
