@@ -211,14 +211,15 @@ class Pair:
         UsageError: They do not fit together.
 
     Attributes:
+        outputs: The second one's name of each output, by the first one's.
         scores: Name of the output that holds class scores, or None.
     """
 
     def __init__(self, a: Subject, b: Subject) -> None:
         self.a, self.b = a, b
         self._inputs = match(a.model.inputs, b.model.inputs, "inputs")
-        self._outputs = match(a.model.outputs, b.model.outputs, "outputs")
-        theirs = {other: mine for mine, other in self._outputs.items()}
+        self.outputs = match(a.model.outputs, b.model.outputs, "outputs")
+        theirs = {other: mine for mine, other in self.outputs.items()}
         self.scores = a.scores or theirs.get(b.scores or "")
 
     def one(self, inputs: Arrays, other: Arrays | None = None) -> tuple[Arrays, Arrays]:
@@ -237,7 +238,7 @@ class Pair:
         """Feed one sample to the second one alone; see `one`."""
         fed = other or {self._inputs[name]: each for name, each in inputs.items()}
         found = forward(self.b.model, fed)
-        return {mine: found[theirs] for mine, theirs in self._outputs.items()}
+        return {mine: found[theirs] for mine, theirs in self.outputs.items()}
 
     def run(
         self, first: Dataset, second: Dataset | None

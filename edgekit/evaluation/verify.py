@@ -295,8 +295,8 @@ def _known(pairs: Sequence[Pair]) -> Subject:
 
 def _boxes(pairs: Sequence[Pair], request: DataRequest, metric: type[Metric]) -> list[Worth]:
     """Feed annotated pictures to detectors and judge what they find."""
-    original = open_judged(pairs[0].a, request)
-    others = [open_judged(pair.b, request) for pair in pairs]
+    original = open_judged(_decoded(pairs[0])[0], request)
+    others = [open_judged(_decoded(pair)[1], request) for pair in pairs]
     truth = open_truth(original, request)
     make = partial(metric, truth.labels)  # type: ignore[call-arg] # those of boxes take labels
     worth = [Worth(make(), make(), BoxAgreement()) for _ in pairs]
@@ -305,6 +305,16 @@ def _boxes(pairs: Sequence[Pair], request: DataRequest, metric: type[Metric]) ->
         for each, other in zip(worth, others, strict=True):
             each.add_boxes(mine, detect(other, pixels, LOWEST), item, original.threshold)
     return worth
+
+
+def _decoded(pair: Pair) -> tuple[Subject, Subject]:
+    """Return both models; one that does not say how to decode it is decoded as the other."""
+    mine, theirs = pair.a.decoder, pair.b.decoder
+    if mine is None and theirs is not None:
+        mine = theirs.renamed({other: name for name, other in pair.outputs.items()})
+    elif theirs is None and mine is not None:
+        theirs = mine.renamed(pair.outputs)
+    return replace(pair.a, decoder=mine), replace(pair.b, decoder=theirs)
 
 
 def _open_evaluation(

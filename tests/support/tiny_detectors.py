@@ -1,5 +1,6 @@
-"""Very small detectors, made on the spot: no data folder, no TensorFlow."""
+"""Very small detectors, made on the spot: no data folder, nearly no TensorFlow."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
-from edgekit.artifact import write_manifest
+from edgekit.artifact import write_keras_manifest, write_manifest
 from edgekit.flatbuffer.schema import enum_values
 from edgekit.flatbuffer.tables import Table, pack
 from edgekit.manifest import Manifest, Output, Preprocessing
@@ -17,6 +18,13 @@ from edgekit.manifest import Manifest, Output, Preprocessing
 CELL = 8  # pixels of the spot detector's cells
 SPOTS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 LABELS = tuple(SPOTS)
+Spots = Mapping[tuple[int, int], str]
+SCALE = 5  # the pictures are larger than the model's input
+PICTURES: list[Spots] = [
+    {(0, 0): "red", (1, 2): "blue"},
+    {(0, 1): "green"},
+    {(1, 0): "green", (0, 2): "red"},
+]
 OPTIONS = {"FULLY_CONNECTED": "FullyConnectedOptions", "RESHAPE": "ReshapeOptions"}
 
 
@@ -253,3 +261,49 @@ def spot_picture(
         pixels[CELL * row :, CELL * column :][:CELL, :CELL] = SPOTS[name]
     large = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
     return f"P6 {large.shape[1]} {large.shape[0]} 255\n".encode() + large.tobytes()
+
+
+def write_data(
+    root: Path, truths: list[Spots] | None = None, names: Mapping[str, str] | None = None
+) -> Path:
+    """Write the pictures as COCO, with boxes of the spots or of others."""
+    root.mkdir()
+    labels = [*LABELS, "owl"]
+    side = CELL * SCALE
+    boxes: list[dict[str, object]] = []
+    for number, (spots, there) in enumerate(zip(PICTURES, truths or PICTURES, strict=True)):
+        (root / f"{number}.ppm").write_bytes(spot_picture(spots, scale=SCALE))
+        for (row, column), name in there.items():
+            box = [column * side, row * side, side, side]
+            boxes.append({"image_id": number, "category_id": labels.index(name), "bbox": box})
+    record = {
+        "images": [{"id": i, "file_name": f"{i}.ppm"} for i in range(len(PICTURES))],
+        "categories": [
+            {"id": i, "name": (names or {}).get(name, name)} for i, name in enumerate(labels)
+        ],
+        "annotations": boxes,
+    }
+    (root / "annotations.json").write_text(json.dumps(record))
+    return root
+
+
+def write_keras_spots(path: Path) -> Path:
+    """Write the detector of spots as a .keras file."""
+    import keras
+
+    layers = keras.layers
+    picture = keras.Input((16, 24, 3))
+    heads = {}
+    for name, values in (("boxes", 4), ("scores", 3)):
+        conv = layers.Conv2D(values, CELL, strides=CELL, name=f"{name}_conv")
+        heads[name] = layers.Reshape((6, values), name=name)(conv(picture))
+    model = keras.Model(picture, heads)
+    weights = np.zeros((CELL, CELL, 3, 3), np.float32)
+    for place, color in enumerate(SPOTS.values()):
+        weights[..., place] = 8 * np.where(np.array(color) > 0, 1, -1) / CELL**2
+    model.get_layer("scores_conv").set_weights([weights, np.full(3, -4, np.float32)])
+    nothing = np.zeros((CELL, CELL, 3, 4), np.float32)
+    model.get_layer("boxes_conv").set_weights([nothing, np.zeros(4, np.float32)])
+    model.save(path)
+    write_keras_manifest(path, spots_manifest())
+    return path

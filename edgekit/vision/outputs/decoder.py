@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,27 @@ class Decoder:
             found = self.read(outputs, self.threshold if threshold is None else threshold)
         wrong = np.flatnonzero(~np.isfinite(found.boxes).all(axis=1))
         return found.without(wrong) if wrong.size else found
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the decoder of the same model under other names of its outputs.
+
+        Args:
+            names: The other name of each output, by the one that this decoder knows.
+        """
+        roles = (replace(role, name=names[role.name]) for role in self.roles)
+        return replace(self, roles=tuple(roles), read=_Renamed(self.read, names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Renamed:
+    """Reads outputs that have other names."""
+
+    read: Callable[[Outputs, float], Detections]
+    names: Mapping[str, str]
+
+    def __call__(self, outputs: Outputs, threshold: float) -> Detections:
+        known = {mine: outputs[theirs] for mine, theirs in self.names.items()}
+        return self.read(known, threshold)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

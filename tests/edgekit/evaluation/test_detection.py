@@ -1,7 +1,6 @@
 """Detectors are evaluated, run, compared and verified on pictures with boxes."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,37 +21,9 @@ from edgekit.evaluation.verify import verify
 from edgekit.flatbuffer.tables import pack, read_model
 
 pytest.importorskip("cv2")
-Spots = Mapping[tuple[int, int], str]
-SCALE = 5  # the pictures are larger than the model's input
-PICTURES: list[Spots] = [
-    {(0, 0): "red", (1, 2): "blue"},
-    {(0, 1): "green"},
-    {(1, 0): "green", (0, 2): "red"},
-]
-
-
-def write_data(
-    root: Path, truths: list[Spots] | None = None, names: Mapping[str, str] | None = None
-) -> Path:
-    """Write the pictures as COCO, with boxes of the spots or of others."""
-    root.mkdir()
-    labels = [*tiny.LABELS, "owl"]
-    side = tiny.CELL * SCALE
-    boxes: list[dict[str, object]] = []
-    for number, (spots, there) in enumerate(zip(PICTURES, truths or PICTURES, strict=True)):
-        (root / f"{number}.ppm").write_bytes(tiny.spot_picture(spots, scale=SCALE))
-        for (row, column), name in there.items():
-            box = [column * side, row * side, side, side]
-            boxes.append({"image_id": number, "category_id": labels.index(name), "bbox": box})
-    record = {
-        "images": [{"id": i, "file_name": f"{i}.ppm"} for i in range(len(PICTURES))],
-        "categories": [
-            {"id": i, "name": (names or {}).get(name, name)} for i, name in enumerate(labels)
-        ],
-        "annotations": boxes,
-    }
-    (root / "annotations.json").write_text(json.dumps(record))
-    return root
+PICTURES = tiny.PICTURES
+write_data = tiny.write_data
+Spots = tiny.Spots
 
 
 @pytest.fixture
