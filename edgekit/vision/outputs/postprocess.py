@@ -5,6 +5,7 @@ x_max) in shares of the input, classes from 0, scores and a count, in this order
 order of the graph's outputs may be another one, so the operator is asked.
 """
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,8 +72,9 @@ def open_postprocess(look: Look) -> Decoder | None:
         roles = {role: each for role, each in look.said().items() if role in ROLES}
     else:
         roles, order, pixels = _of_metadata(look)
-    if not {"boxes", "classes", "scores"} <= roles.keys():
+    if not {"boxes", "classes", "scores"} <= roles.keys() or not _fit(look, roles, operator):
         return None
+    said = look.decoding.get("threshold")
     height, width = (1, 1) if pixels else look.size
     return Decoder(
         kind=KIND,
@@ -83,8 +85,18 @@ def open_postprocess(look: Look) -> Decoder | None:
             np.array([width, height, width, height], np.float32),
         ),
         classes=_classes(look.graph, operator) if look.graph and operator else None,
-        threshold=float(look.decoding.get("threshold", 0.5)),
+        threshold=float(said) if isinstance(said, int | float) else 0.5,
     )
+
+
+def _fit(look: Look, roles: Mapping[str, Role], operator: OpView | None) -> bool:
+    """Whether the outputs have the shapes of their roles; the operator's surely have."""
+    if operator is not None:
+        return True
+    sizes = {each.name: math.prod(each.shape) for each in look.outputs}
+    count = sizes[roles["scores"].name]
+    fits = sizes[roles["classes"].name] == count and sizes[roles["boxes"].name] == 4 * count
+    return fits and ("count" not in roles or sizes[roles["count"].name] >= 1)
 
 
 def _operator(graph: Graph) -> OpView | None:

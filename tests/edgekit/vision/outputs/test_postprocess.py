@@ -103,6 +103,21 @@ def test_four_outputs_without_a_word_are_not_guessed() -> None:
         open_decoder(SPECS, (32, 32))
 
 
+def test_outputs_of_other_shapes_than_their_roles_are_none() -> None:
+    manifest = Manifest(outputs=tuple(Output(name=n, role=r) for n, r in ROLES.items()))
+    for place, shape in ((0, (1, 3, 5)), (1, (1, 4)), (3, (0,))):
+        wrong = list(SPECS)
+        wrong[place] = TensorSpec(SPECS[place].name, shape, "float32")
+        assert find_decoder(wrong, (32, 32), manifest) is None
+
+
+def test_a_threshold_that_is_no_number_is_the_usual_one() -> None:
+    outputs = tuple(Output(name=n, role=r) for n, r in ROLES.items())
+    for said, taken in (("high", 0.5), (0.25, 0.25)):
+        manifest = Manifest(outputs=outputs, decoding={"threshold": said})
+        assert open_decoder(SPECS, (32, 32), manifest).threshold == taken
+
+
 def test_a_count_and_classes_that_make_no_sense_do_no_harm() -> None:
     manifest = Manifest(outputs=tuple(Output(name=n, role=r) for n, r in ROLES.items()))
     decoder = open_decoder(SPECS, (32, 32), manifest)
