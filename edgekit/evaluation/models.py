@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +12,11 @@ from edgekit.data import scores
 from edgekit.data.scores import Spec
 from edgekit.errors import InputError, UsageError
 from edgekit.extras import need
-from edgekit.manifest import Manifest
-from edgekit.runtime import TensorSpec
+from edgekit.runtime.any_model import AnyModel
 
 Arrays = dict[str, NDArray[Any]]
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
-
-
-class AnyModel(Protocol):
-    """What `edgekit.runtime.Model` and a Keras model opened by the sibling have in common."""
-
-    @property
-    def inputs(self) -> Sequence[TensorSpec]:
-        """Specifications of the inputs."""
-
-    @property
-    def outputs(self) -> Sequence[TensorSpec]:
-        """Specifications of the outputs."""
-
-    @property
-    def manifest(self) -> Manifest | None:
-        """What the file says about itself."""
-
-    def __call__(self, x: Any) -> Any:
-        """Take and give real values; a dict by name where there are several."""
 
 
 def open_model(

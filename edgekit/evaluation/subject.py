@@ -11,7 +11,6 @@ from edgekit.data.assumed import holds_pictures, resolve
 from edgekit.data.foreign import Foreign, read_graph
 from edgekit.errors import DataError, InputError, TargetError, UsageError
 from edgekit.evaluation.models import (
-    AnyModel,
     class_output,
     is_keras,
     open_model,
@@ -20,6 +19,7 @@ from edgekit.evaluation.models import (
 from edgekit.evaluation.request import DataRequest
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Preprocessing
+from edgekit.runtime.any_model import AnyModel
 from edgekit.vision.feeding import picture_input, size_of
 from edgekit.vision.outputs.decoder import Decoder
 from edgekit.vision.outputs.find import find_decoder, open_decoder

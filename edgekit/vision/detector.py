@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from edgekit.data.preprocess import Placing
 from edgekit.errors import UsageError
 from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Overrides, Preprocessing
-from edgekit.runtime import TensorSpec, load
+from edgekit.runtime import load
+from edgekit.runtime.any_model import AnyModel
 from edgekit.runtime.quantize import Quantizer
 from edgekit.vision.feeding import Feeder, picture_input, size_of
 from edgekit.vision.outputs.decoder import Decoder
@@ -32,25 +33,6 @@ from edgekit.vision.outputs.find import open_decoder
 
 Array = NDArray[Any]
 _log = logging.getLogger(__name__)
-
-
-class AnyModel(Protocol):
-    """What a .tflite and a Keras model have in common."""
-
-    @property
-    def inputs(self) -> Sequence[TensorSpec]:
-        """What goes in."""
-
-    @property
-    def outputs(self) -> Sequence[TensorSpec]:
-        """What comes out."""
-
-    @property
-    def manifest(self) -> Manifest | None:
-        """What the file says about itself."""
-
-    def __call__(self, x: Any) -> Any:
-        """Take and give real values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
