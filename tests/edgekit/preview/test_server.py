@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from edgekit.preview import Preview, handler, server
 from edgekit.preview.head import LARGEST_HEAD
+from edgekit.vision.sources import open_source
 
 pytest.importorskip("cv2")
 
@@ -149,10 +150,9 @@ def test_other_programs_read_a_stream() -> None:
         asked.close()
 
 
-def test_opencv_reads_the_stream() -> None:
-    import cv2
-
-    with Preview() as preview:
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_edgekit_on_another_machine_reads_the_stream(host: str) -> None:
+    with Preview(host) as preview:
         over = threading.Event()
 
         def feed() -> None:
@@ -161,13 +161,12 @@ def test_opencv_reads_the_stream() -> None:
 
         feeder = threading.Thread(target=feed)
         feeder.start()
-        capture = cv2.VideoCapture(f"http://127.0.0.1:{preview.port}/stream.mjpg")
-        done, pixels = capture.read()
-        capture.release()
+        home, _, token = preview.url.partition("?")
+        with open_source(f"{home}stream.mjpg?{token}") as source:
+            frame = next(iter(source.frames()))
         over.set()
         feeder.join()
-    assert done
-    np.testing.assert_allclose(pixels, SMALL, atol=3)
+    np.testing.assert_allclose(frame.pixels, SMALL, atol=3)
 
 
 @pytest.mark.parametrize("path", ["/stream.mjpg", "/next"])
