@@ -29,6 +29,9 @@ def demo() -> None:
     Examples:
       edgekit demo detect --source synthetic --headless --frames 50
       edgekit demo detect --source 0 --preview 127.0.0.1:8080
+
+    Each has more examples in its own --help, and knows --json, --verbose, --quiet and
+    --debug.
     """
 
 
