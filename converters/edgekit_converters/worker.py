@@ -216,8 +216,8 @@ class _Work:
         bought["amount"] = wishes.prune
         return dataclasses.replace(source, model=pruned.model), bought
 
-    def _trained(self, source: Source, data: Data) -> Trained:
-        """Train a Keras 3 model with fake quantization.
+    def _trained(self, source: Source, data: Data) -> Trained | None:
+        """Train a Keras 3 model with fake quantization; None if it learned nothing.
 
         Raises:
             SourceError: The source is no Keras 3 model, or has layers that cannot be treated.
@@ -228,10 +228,10 @@ class _Work:
                 f"{source.loaded_by}, and that needs a Keras 3 model.\nLeave --qat out."
             )
             raise SourceError(msg)
-        from edgekit_converters.quantize.qat import train
+        from edgekit_converters.quantize.qat import hold_out, train
 
         wishes = self._wishes
-        samples = data.training(str(wishes.data))
+        samples, held = hold_out(data.training(str(wishes.data)), wishes.seed)
         with self._watch.step("qat", "Quantization-aware training"):
             trained = train(
                 source.model,
@@ -240,10 +240,17 @@ class _Work:
                 per_tensor=wishes.per_tensor,
                 seed=wishes.seed,
             )
+        if not trained.learned:
+            data.notes.append(
+                "Training for integers brought nothing, so the model was quantized after "
+                "training, as without --qat."
+            )
+            return None
         return Trained(
             source=fix_batch(dataclasses.replace(source, model=trained.model)),
             plain=fix_batch(dataclasses.replace(source, model=trained.plain)),
             untreated=trained.untreated,
+            held=held,
         )
 
 

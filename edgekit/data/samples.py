@@ -138,13 +138,25 @@ class Dataset:
             msg = f"A choice of {n} samples was asked for; ask for 1 or more."
             raise DataError(msg)
         places = range(len(self)) if n >= len(self) else self._choice(n, seed)
+        return self._of([self._indices[place] for place in places])
+
+    def without(self, other: Self) -> Self:
+        """Return the rest of the samples, in the order of this set.
+
+        Args:
+            other: A subset of this one.
+        """
+        gone = set(other._indices)
+        return self._of([index for index in self._indices if index not in gone])
+
+    def _of(self, indices: Sequence[int]) -> Self:
         return type(self)(
             self._store,
             description=self.description,
             labels=self.labels,
             classes=self._classes,
             decoded=self.decoded,
-            indices=[self._indices[place] for place in places],
+            indices=indices,
         )
 
     def _choice(self, n: int, seed: int) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.data import Sample
 from edgekit.errors import UsageError
 from edgekit.evaluation.verify import verify
 from edgekit.files import atomic_write
@@ -39,11 +40,13 @@ class Trained:
         source: With fake quantization.
         plain: With the same weights, without it.
         untreated: Names of layers that have none inside.
+        held: Samples that it has not seen.
     """
 
     source: Source
     plain: Source
     untreated: tuple[str, ...]
+    held: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -149,6 +152,23 @@ class Maker:
         return suited
 
     def _made(self, keep_float: tuple[str, ...]) -> Made:
+        """Make the model; one that was trained for integers only if that was worth it."""
+        made, trained = self._alone(keep_float), self._given.trained
+        if trained is None or not trained.held or self._feed is None:
+            return made
+        from edgekit_converters.quantize.qat import choose
+
+        default = Maker(dataclasses.replace(self._given, trained=None), self._scheme)
+        other, original = default._alone(keep_float), default._float_of().read_bytes()
+        folder = self._given.folder
+        verdict = choose(original, made.model, other.model, trained.held, folder)
+        self.notes.append(verdict.text)
+        if verdict.trained:
+            return made
+        self.notes.extend(default.notes)
+        return other
+
+    def _alone(self, keep_float: tuple[str, ...]) -> Made:
         """Convert with the engine that can, and improve what it made."""
         with self._given.watch.step(f"convert {self._scheme}", f"Converting to {self._scheme}"):
             model = self._converted(keep_float)

@@ -89,6 +89,17 @@ def test_a_subset_of_a_subset_stays_inside() -> None:
     assert [inner.class_of(place) for place in range(10)] == [s.label for s in inner]
 
 
+@given(classes=labelled, n=st.integers(1, 100), seed=st.integers(0, 5))
+def test_a_subset_and_what_is_without_it_are_the_whole(
+    classes: list[int], n: int, seed: int
+) -> None:
+    whole = dataset(classes)
+    chosen = whole.subset(n, seed)
+    rest = held(whole.without(chosen))
+    assert sorted(held(chosen) + rest) == held(whole)
+    assert rest == sorted(rest)
+
+
 def test_a_choice_of_none_is_refused() -> None:
     with pytest.raises(DataError, match="ask for 1 or more"):
         dataset([0]).subset(0, 0)

@@ -72,6 +72,7 @@ class Fake:
         trained: Gives the outputs before they are rounded: what a loss is taken of.
         model: Gives what the integer model will give; shares all layers with `trained`.
         ranges: Its rounded activations.
+        kernels: Its rounded kernels, each with the range of its input.
         variables: Variables of the original, and what stands for them.
         untreated: Layers that are not known to become one integer op.
     """
@@ -79,6 +80,7 @@ class Fake:
     trained: Any
     model: Any
     ranges: tuple[FakeQuant, ...]
+    kernels: tuple[tuple[FakeWeights, FakeQuant | None], ...]
     variables: tuple[tuple[Any, Any], ...]
     untreated: tuple[str, ...]
 
@@ -126,6 +128,7 @@ class _Builder:
         self._range_of: dict[int, FakeQuant] = {}  # rounded tensors, by identity
         self._alive: list[Any] = []  # identities hold as long as tensors live
         self._ranges: list[FakeQuant] = []
+        self._sources: list[tuple[FakeWeights, FakeQuant | None]] = []
         self._kernels: dict[int, FakeWeights] = {}
         self._halves: dict[int, tuple[FakeWeights, FakeWeights]] = {}
         self._variables: list[tuple[Any, Any]] = []
@@ -146,6 +149,7 @@ class _Builder:
             trained=self._replay.model(exact),
             model=self._replay.model(rounded),
             ranges=tuple(self._ranges),
+            kernels=tuple(self._sources),
             variables=variables,
             untreated=tuple(dict.fromkeys(self._untreated)),
         )
@@ -230,7 +234,8 @@ class _Builder:
         if source is None:
             return given
         if _averages(call.layer):
-            return self._ranged(source(given, follows=True), source)
+            pooled = type(call.layer).__name__ in AVERAGES
+            return self._ranged(source(given, follows=True, pooled=pooled), source)
         for tensor in keras.tree.flatten(given):
             self._ranged(tensor, source)
         return given
@@ -243,17 +248,23 @@ class _Builder:
             rules = {k: None for k in layer.get_config() if k.endswith(_RULES)}
             inner = self._twins.of(call, activation=None, **rules)
             self._kernels[id(layer)] = FakeWeights(inner, per_tensor=self._per_tensor)
-        made = self._kernels[id(layer)](self._round(x))
+        made = self._multiplied(self._kernels[id(layer)], x)
         self._wait(made, name_of(call), relu=True)
         return self._activated(made, layer.activation, name_of(call), sole=True)
+
+    def _multiplied(self, layer: FakeWeights, x: Any) -> Any:
+        x = self._round(x)
+        source = self._range_of.get(id(x))
+        self._sources.append((layer, source))
+        return layer(x, source=source)
 
     def _separable(self, call: Call, x: Any) -> Any:
         layer = call.layer
         if id(layer) not in self._halves:
             self._halves[id(layer)] = self._split(call)
         first, second = self._halves[id(layer)]
-        middle = self._wait(first(self._round(x)), name_of(call))
-        made = second(self._round(middle))
+        middle = self._wait(self._multiplied(first, x), name_of(call))
+        made = self._multiplied(second, middle)
         for half, name in ((first, "depthwise_kernel"), (second, "pointwise_kernel")):
             self._variables.append((getattr(layer, name), half.inner.kernel))
         if layer.use_bias:

@@ -6,7 +6,7 @@ from typing import Any
 from edgekit.errors import SourceError
 from edgekit.flatbuffer.graph import Graph
 from edgekit_converters.quantize.engine import convert_keras
-from edgekit_converters.quantize.qat.fake import FakeWeights, exact
+from edgekit_converters.quantize.qat.fake import FakeQuant, FakeWeights, exact
 
 
 def convert_trained(model: Any, *, per_tensor: bool = False) -> tuple[bytes, str]:
@@ -20,8 +20,8 @@ def convert_trained(model: Any, *, per_tensor: bool = False) -> tuple[bytes, str
         A .tflite model with float32 inputs and outputs, empty if there is none, and why it
         is not to be used: empty where everything in it is an integer.
     """
-    kernels = [layer for layer in model.layers if isinstance(layer, FakeWeights)]
-    with exact(kernels), warnings.catch_warnings():
+    rounding = [each for each in model.layers if isinstance(each, FakeQuant | FakeWeights)]
+    with exact(rounding), warnings.catch_warnings():
         # Ranges of the inputs are in the graph, where the converter does not expect them.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         try:

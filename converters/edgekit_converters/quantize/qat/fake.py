@@ -17,6 +17,7 @@ from edgekit_converters.quantize.qat.fold import variable_of
 from edgekit_converters.sources.libraries import tensorflow
 
 MOMENTUM = 0.99  # of the ranges while training
+_GRID = 1024  # parts of a step that averages fall on, about
 SMALLEST = 1e-6  # width of a range of nothing but zeros
 UNIT_RANGE = (0.0, 255 / 256)  # of sigmoid and softmax, as the int8 kernels give it
 TANH_RANGE = (-1.0, 127 / 128)
@@ -48,6 +49,7 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
         super().__init__(name=name)
         self.fixed = fixed
         self.watching = False
+        self.exact = False
         self._seen: list[tuple[float, float]] = []
         low, high = fixed or (-1.0, 1.0)
         self.low = self._number("low", low)
@@ -58,8 +60,21 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
         start = keras.initializers.Constant(value)
         return self.add_weight(shape=(), initializer=start, trainable=False, name=name)
 
-    def call(self, x: Any, training: bool | None = None, follows: bool = False) -> Any:
-        """Round; what `follows` is rounded in this range and does not change it."""
+    def call(
+        self,
+        x: Any,
+        training: bool | None = None,
+        follows: bool = False,
+        pooled: bool = False,
+    ) -> Any:
+        """Round.
+
+        Args:
+            x: An activation.
+            training: Whether the range follows it.
+            follows: Round in this range, and do not change it.
+            pooled: `x` is from an average pool, whose kernels round halves in their own way.
+        """
         if self.watching and follows:
             return x
         if self.watching:
@@ -71,14 +86,33 @@ class FakeQuant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
             high = keras.ops.maximum(keras.ops.max(x), SMALLEST)
             self.low.assign(self.low + step * (low - self.low))
             self.high.assign(self.high + step * (high - self.high))
+        if pooled and not self.exact:
+            x = self._halves_away(x)
         low, high = (keras.ops.convert_to_tensor(each) for each in (self.low, self.high))
         return tensorflow().quantization.fake_quant_with_min_max_vars(x, low, high, 8)
+
+    def _halves_away(self, x: Any) -> Any:
+        """Round, halves away from the stored 0; elsewhere halves go up.
+
+        Averages of a few integers often are halves, which noise of float must not decide.
+        """
+        zero = keras.ops.round(-keras.ops.convert_to_tensor(self.low) / self.step) - 128
+        stored = keras.ops.round((x / self.step + zero) * _GRID) / _GRID
+        whole = keras.ops.sign(stored) * keras.ops.floor(keras.ops.abs(stored) + 0.5)
+        return x + keras.ops.stop_gradient((whole - zero) * self.step - x)
+
+    @property
+    def step(self) -> Any:
+        """Distance of two neighbours that it rounds to, a tensor without gradient."""
+        low, high = (keras.ops.convert_to_tensor(each) for each in (self.low, self.high))
+        return keras.ops.stop_gradient((high - low) / 255)
 
     def compute_output_spec(
         self,
         x: Any,
         training: bool | None = None,  # noqa: ARG002 (as keras calls it)
         follows: bool = False,  # noqa: ARG002 (as keras calls it)
+        pooled: bool = False,  # noqa: ARG002 (as keras calls it)
     ) -> Any:
         """Shape and type of the result."""
         return keras.KerasTensor(x.shape, x.dtype)
@@ -116,27 +150,58 @@ class FakeWeights(keras.layers.Layer):  # type: ignore[misc] # keras has no type
             self.inner.build(shape)
         self.built = True
 
-    def call(self, x: Any) -> Any:
-        """Run the layer within."""
+    def call(self, x: Any, source: FakeQuant | None = None) -> Any:
+        """Run the layer within.
+
+        Args:
+            x: Its input.
+            source: What rounded the input: the bias is a multiple of both steps.
+        """
         kernel = variable_of(self.inner, "kernel")
         values = keras.ops.convert_to_tensor(kernel)
+        rounded = []
         if not self.exact:
-            rounded = fake_kernel(values, self._axes)
-        elif self._axes:
-            return self.inner(x)
-        else:
-            rounded = tensorflow().quantization.fake_quant_with_min_max_args(
+            given, steps = fake_kernel(values, self._axes)
+            rounded.append((kernel, given))
+            if self.inner.use_bias and source is not None:
+                bias = self.inner.bias
+                rounded.append((bias, _to_steps(bias, steps * source.step)))
+        elif not self._axes:
+            given = tensorflow().quantization.fake_quant_with_min_max_args(
                 values, -self._limit, self._limit, 8, narrow_range=True
             )
-        with keras.StatelessScope(state_mapping=[(kernel, rounded)]):
+            rounded.append((kernel, given))
+        with keras.StatelessScope(state_mapping=rounded):
             return self.inner(x)
+
+    def sizes(self, source: FakeQuant | None) -> Iterator[tuple[Any, Any]]:
+        """Yield kernel and bias, each with what its values are like, channel by channel.
+
+        Args:
+            source: What rounds the input.
+        """
+        kernel = variable_of(self.inner, "kernel")
+        values = np.asarray(kernel)
+        kept = [axis % values.ndim for axis in CHANNELS[type(self.inner)]]
+        others = tuple(axis for axis in range(values.ndim) if axis not in kept)
+        size = np.sqrt((values**2).mean(others, keepdims=True)).clip(SMALLEST)
+        yield kernel, size
+        if self.inner.use_bias:
+            # As large as the sum that it is added to.
+            reach = 64 * float(source.step) if source else 1.0
+            terms = math.prod(values.shape[axis] for axis in others)
+            yield self.inner.bias, size.ravel() * reach * math.sqrt(terms)
 
     def note_limit(self) -> None:
         """Note the range that the kernel has, for the converter."""
         limit = keras.ops.max(keras.ops.abs(variable_of(self.inner, "kernel")))
         self._limit = max(float(limit), SMALLEST)
 
-    def compute_output_spec(self, x: Any) -> Any:
+    def compute_output_spec(
+        self,
+        x: Any,
+        source: FakeQuant | None = None,  # noqa: ARG002 (as keras calls it)
+    ) -> Any:
         """Shape and type of the result."""
         return self.inner.compute_output_spec(x)
 
@@ -156,11 +221,17 @@ def fake_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
     channels = math.prod(kernel.shape[axis] for axis in kept)
     flat = keras.ops.reshape(moved, (-1, channels))
     limit = keras.ops.maximum(keras.ops.max(keras.ops.abs(flat), axis=0), SMALLEST)
-    scale = keras.ops.stop_gradient(limit / 127)
-    # Rounded forward, passed through backward.
-    error = keras.ops.stop_gradient(keras.ops.round(flat / scale) * scale - flat)
-    rounded = keras.ops.reshape(flat + error, moved.shape)
-    return keras.ops.transpose(rounded, tuple(int(axis) for axis in np.argsort(order)))
+    steps = keras.ops.stop_gradient(limit / 127)
+    rounded = keras.ops.reshape(_to_steps(flat, steps), moved.shape)
+    back = tuple(int(axis) for axis in np.argsort(order))
+    return keras.ops.transpose(rounded, back), steps
+
+
+def _to_steps(values: Any, steps: Any) -> Any:
+    """Round to multiples; gradients pass through."""
+    values = keras.ops.convert_to_tensor(values)
+    error = keras.ops.round(values / steps) * steps - values
+    return values + keras.ops.stop_gradient(error)
 
 
 class Constant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
@@ -183,11 +254,12 @@ class Constant(keras.layers.Layer):  # type: ignore[misc] # keras has no types
 
 
 @contextmanager
-def exact(layers: Iterable[FakeWeights]) -> Iterator[None]:
-    """Leave the rounding of kernels to the converter."""
+def exact(layers: Iterable[FakeQuant | FakeWeights]) -> Iterator[None]:
+    """Leave to the converter what it rounds by itself."""
     left = list(layers)
     for layer in left:
-        layer.note_limit()
+        if isinstance(layer, FakeWeights):
+            layer.note_limit()
         layer.exact = True
     yield
     for layer in left:

@@ -84,6 +84,60 @@ def test_the_file_is_all_integer_and_agrees_with_fake_quantization(
     assert noise_db(expected, found) > 28
 
 
+@pytest.mark.parametrize(
+    "name", ["plain", *(pytest.param(each, marks=pytest.mark.slow) for each in ("residual",))]
+)
+def test_fake_quantization_gives_the_very_integers_of_the_file(
+    name: str, build: Build, tmp_path: Path
+) -> None:
+    model = build(name)
+    x = samples(model)
+    fake = with_ranges(model, x)
+    path = to_file(fake, tmp_path / "one.tflite")
+    (last,) = Graph(path).outputs
+    (source,) = (op.inputs[0] for op in Graph(path).ops if op.outputs[0] == last.index)
+    step = Graph(path).main.tensors[source].scale[0]
+    steps = (np.asarray(fake.model(x)) - np.asarray(load(path)(x))) / step
+    assert np.mean(np.abs(steps) < 0.5) >= 0.98
+    assert np.abs(steps).max() < 2
+
+
+def test_a_bias_is_a_multiple_of_the_steps_of_input_and_kernel() -> None:
+    inputs = keras.Input((5,), name="picture")
+    model = keras.Model(inputs, keras.layers.Dense(3, bias_initializer="normal")(inputs))
+    fake = with_ranges(model, np.linspace(-3, 5, 50, dtype=np.float32).reshape(10, 5))
+    ((layer, source),) = fake.kernels
+    kernel = np.asarray(layer.inner.kernel)
+    step = np.abs(kernel).max(0) / 127 * float(source.step)
+    found = np.asarray(layer(np.zeros((1, 5), np.float32), source=source))[0] / step
+    np.testing.assert_allclose(found, np.rint(found), atol=1e-2)
+    np.testing.assert_allclose(found, np.asarray(layer.inner.bias) / step, atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        pytest.param(keras.layers.AveragePooling2D(2), (6, 6, 2), id="2 by 2"),
+        pytest.param(
+            keras.layers.AveragePooling2D(3, strides=1, padding="same"), (6, 6, 2), id="border"
+        ),
+        pytest.param(keras.layers.AveragePooling1D(2), (8, 3), id="1D"),
+    ],
+)
+def test_halves_of_an_average_go_where_the_kernels_round_them(
+    layer: Any, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    inputs = keras.Input(shape, name="picture")
+    model = keras.Model(inputs, layer(inputs))
+    x = np.random.default_rng(0).integers(-100, 156, (40, *shape)).astype(np.float32)
+    fake = with_ranges(model, x)
+    fake.ranges[0].low.assign(-100.0)
+    fake.ranges[0].high.assign(155.0)
+    found = np.asarray(load(to_file(fake, tmp_path / "one.tflite"))(x))
+    np.testing.assert_array_equal(np.asarray(fake.model(x)), found)
+    assert np.any(np.abs(np.asarray(layer(x)) - found) == 0.5)
+
+
 @pytest.mark.slow
 def test_one_scale_a_tensor_is_what_the_file_holds(build: Build, tmp_path: Path) -> None:
     model = build("residual")
@@ -132,14 +186,15 @@ def test_a_kernel_has_at_most_255_values_a_channel_and_keeps_its_largest(
     axes: tuple[int, ...],
 ) -> None:
     kernel = np.random.default_rng(0).normal(size=(5, 5, 6, 4)).astype(np.float32)
-    rounded = np.asarray(fake_kernel(keras.ops.convert_to_tensor(kernel), axes))
+    rounded, steps = map(np.asarray, fake_kernel(keras.ops.convert_to_tensor(kernel), axes))
     others = tuple(i for i in range(4) if i - 4 not in axes)
     limit = np.abs(kernel).max(axis=others, keepdims=True)
     np.testing.assert_allclose(
         np.abs(rounded).max(axis=others, keepdims=True), limit, rtol=1e-6
     )
-    steps = rounded / (limit / 127)
-    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
+    np.testing.assert_allclose(steps, limit.ravel() / 127, rtol=1e-6)
+    numbers = rounded / (limit / 127)
+    np.testing.assert_allclose(numbers, np.rint(numbers), atol=1e-3)
     assert np.abs(rounded - kernel).max() <= limit.max() / 254 * 1.001
 
 
