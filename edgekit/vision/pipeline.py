@@ -20,8 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 from edgekit.data.boxes import Detections
 from edgekit.data.opencv import Order, Pixels
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources.source import Source
+from edgekit.vision.sources.source import Closing, Source
 from edgekit.vision.tracking import Tracker
 
 STAGES = ("capture", "preprocess", "inference", "postprocess")
@@ -188,7 +187,7 @@ class _Times:
         }
 
 
-class Pipeline:
+class Pipeline(Closing):
     """Runs a model over the frames of a source; iterate over it for the results.
 
     It takes the source over: at the end, after an error, or when the caller leaves the
@@ -268,17 +267,6 @@ class Pipeline:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def summary(self) -> Summary:
         """Return how the run went so far."""

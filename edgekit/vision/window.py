@@ -2,10 +2,11 @@
 
 import os
 import sys
-from typing import Any, Self
+from typing import Any
 
 from edgekit.data.opencv import Pixels
 from edgekit.extras import need
+from edgekit.vision.sources.source import Closing
 
 _ENDS = frozenset({ord("q"), 27})  # 27 is the escape key
 
@@ -23,7 +24,7 @@ def open_window(title: str) -> "Window | str":
     return Window(cv2, title)
 
 
-class Window:
+class Window(Closing):
     """A window that shows frames; to be used by the main thread. Made by `open_window`."""
 
     def __init__(self, cv2: Any, title: str) -> None:
@@ -44,9 +45,3 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         self._cv2.destroyAllWindows()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from edgekit.data.opencv import Pixels
 from edgekit.data.preprocess import fit
@@ -13,6 +13,7 @@ from edgekit.data.video import Recorder
 from edgekit.errors import UsageError
 from edgekit.files import told
 from edgekit.vision.pipeline import Result
+from edgekit.vision.sources.source import Closing
 
 USUAL_FPS = 25.0
 
@@ -59,7 +60,7 @@ def name(labels: Sequence[str], kind: int) -> str:
     return labels[kind] if 0 <= kind < len(labels) else f"class {kind}"
 
 
-class JsonLines:
+class JsonLines(Closing):
     """A file that gets one JSON document a line, each at once, for whoever follows it.
 
     Args:
@@ -88,14 +89,8 @@ class JsonLines:
         with told(f"write {self._path}"):
             self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-class Film:
+class Film(Closing):
     """An mp4 file of the frames, which runs as fast as what was filmed.
 
     A film has the same time between all frames, and live frames have not: one that came
@@ -155,12 +150,6 @@ class Film:
                     self._part.replace(self._path)
         finally:
             self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def _begin(self, second: float) -> None:
         """Open the file; the second frame says how fast the film runs, if nothing else."""
