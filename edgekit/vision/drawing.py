@@ -82,7 +82,7 @@ class _Pen:
             max(min(self._height, self._width) / _USUAL_SIDE, _SMALLEST), _LARGEST
         )
         self._letters = 0.7 * self._scale
-        self._thick = max(round(2 * self._scale), 1)
+        self._thick = max(round(2 * self._scale), 2)
         self.line = round(30 * self._scale)
 
     def outline(self, box: Sequence[float], color: tuple[int, ...]) -> None:
@@ -103,7 +103,7 @@ class _Pen:
         """Write a line on a ground of its own; moved where it would leave the frame."""
         plain = _plain(text)
         face, smooth = self._cv2.FONT_HERSHEY_SIMPLEX, self._cv2.LINE_AA
-        thick = max(self._thick - 1, 1)
+        thick = self._thick - 1
         letters = self._letters
         (wide, high), _ = self._cv2.getTextSize(plain, face, letters, thick)
         margin = self.line // 4
