@@ -374,7 +374,8 @@ def _find_labels(outputs: list[Table], file: ModelFile) -> tuple[int | None, tup
     named = [(i, name) for i, output in enumerate(outputs) for name in _label_files(output)]
     files = associated_files(file) if named else {}
     for place, name in named:
-        if name in files:
+        # Ultralytics gives a whole dictionary out as labels.
+        if name in files and not files[name].lstrip().startswith(b"{"):
             lines = files[name].decode("utf-8", "replace").splitlines()
             return place, tuple(line.strip() for line in _without_blank_end(lines))
     return None, ()

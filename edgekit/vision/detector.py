@@ -262,7 +262,8 @@ def choose_labels(
                 raise UsageError(msg)
             return fitted
         return tuple(given)
-    carried = (manifest.labels if manifest else ()) or decoder.labels
+    said = manifest.labels if manifest else ()
+    carried = decoder.labels if len(decoder.labels) == count else said or decoder.labels
     if not carried or count is None or len(carried) == count:
         return carried
     fitted = _without_background(carried, count)

@@ -32,7 +32,6 @@ from edgekit.vision.outputs.decoder import Decoder, How, Look, Outputs, Role
 
 Kind = Literal["yolov5", "yolov8", "yolov10", "yolox"]
 _STRIDES = (8, 16, 32)
-_METADATA = ("metadata.json", "temp_meta.txt")  # files that Ultralytics appends
 _SHARES = 2.0  # shares of the input stay below it, pixels do not
 _THRESHOLD = 0.25
 _SAME = 0.45  # overlap above which two boxes of a class are one object
@@ -63,7 +62,7 @@ def open_yolo(look: Look) -> Decoder | None:
     """
     names = _names(look.graph) if look.graph else ()
     carried = look.manifest.labels if look.manifest else ()
-    count = look.labels or len(carried) or len(names)
+    count = look.labels or len(names) or len(carried)
     flat = [each for each in look.outputs if len(each.shape) == 3 and each.shape[0] == 1]
     if len(flat) != 1:
         return None
@@ -123,14 +122,20 @@ def _fitting(classes: int, columns: int) -> int:
 
 
 def _names(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the classes that Ultralytics appends to a model; else ()."""
-    files = associated_files(graph.file)
-    text = next((files[name] for name in _METADATA if name in files), b"")
+    """Return the names of the classes in the dictionary that Ultralytics appends; else ()."""
+    for content in associated_files(graph.file).values():
+        if content.lstrip().startswith(b"{"):
+            return _named(content)
+    return ()
+
+
+def _named(content: bytes) -> tuple[str, ...]:
+    """Return `names` of a dictionary: a list, or texts by their numbers."""
     try:
-        content: Any = _parsed(text.decode())
-        names = content["names"] if isinstance(content, dict) else ()
-        if isinstance(names, dict):
-            names = [names[key] for key in sorted(names, key=int)]
+        found = _parsed(content.decode())["names"]
+        names = (
+            [found[key] for key in sorted(found, key=int)] if isinstance(found, dict) else found
+        )
         return tuple(str(each) for each in names) if isinstance(names, list) else ()
     except (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
         return ()

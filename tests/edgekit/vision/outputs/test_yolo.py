@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from edgekit.data.boxes import Detections
 from edgekit.errors import TargetError
+from edgekit.flatbuffer.metadata import STANDARD, write_metadata
+from edgekit.flatbuffer.tables import Table, pack
 from edgekit.manifest import Manifest
 from edgekit.runtime import TensorSpec
 from edgekit.vision.detector import open_detector
@@ -154,6 +156,7 @@ NAMES = {"0": "cat", "1": "dog", "2": "owl"}
 FILES = [
     pytest.param("metadata.json", json.dumps({"names": NAMES, "task": "detect"}), id="json"),
     pytest.param("temp_meta.txt", str({"names": {0: "cat", 1: "dog", 2: "owl"}}), id="literal"),
+    pytest.param("meta.txt", str({"stride": 32, "names": ["cat", "dog", "owl"]}), id="v5"),
 ]
 
 
@@ -211,3 +214,22 @@ def test_an_input_with_its_channels_in_front_is_fed_so(tmp_path: Path) -> None:
     detector, found = detections(path)
     assert detector.input_size == SIZE
     np.testing.assert_allclose(found.boxes, CORNERS, atol=1e-3)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_dictionary_that_is_listed_as_labels_is_none_of_them(
+    listed: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("cv2")
+    content = str({"description": "m", "names": {0: "cat", 1: "dog", 2: "owl"}}).encode()
+    files = [Table("AssociatedFile", name="temp_meta.txt", type=2)] if listed else []
+    output = Table("TensorMetadata", name="output", associated_files=files)
+    root = Table(
+        "ModelMetadata",
+        subgraph_metadata=[Table("SubGraphMetadata", output_tensor_metadata=[output])],
+    )
+    model = tiny.fixed({"y": layout("yolov8", shares=True)}, SIZE)
+    buffers = {STANDARD: pack(root, b"M001")}
+    path = tmp_path / "m.tflite"
+    path.write_bytes(write_metadata(model, buffers, {"temp_meta.txt": content}))
+    assert detections(path)[0].labels == ("cat", "dog", "owl")
