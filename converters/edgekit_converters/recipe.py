@@ -48,7 +48,7 @@ class Recipe:
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
-        importance: Which channels go first: `l1`, `l2`, `batchnorm` or `taylor`.
+        importance: Which channels go first: `auto`, `l1`, `l2`, `batchnorm` or `taylor`.
         prune_steps: Rounds of taking channels and fine-tuning.
         distill: Learn from the outputs of the original too, while fine-tuning.
         data: Labelled data for fine-tuning after pruning, and to train for integers; the
@@ -87,7 +87,7 @@ class Recipe:
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None
-    importance: str = "l1"
+    importance: str = "auto"
     prune_steps: int = 1
     distill: bool = False
     data: str | None = None

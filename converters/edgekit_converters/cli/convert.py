@@ -29,8 +29,8 @@ from edgekit_converters.recipe import Recipe
 )
 @click.option(
     "--importance",
-    type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
-    help="Which channels go first; taylor needs --data.  [l1]",
+    type=click.Choice(["auto", "l1", "l2", "batchnorm", "taylor"]),
+    help="Which channels go first; taylor needs --data, auto tries it on them.  [auto]",
 )
 @click.option(
     "--steps",

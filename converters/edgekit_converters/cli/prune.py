@@ -148,10 +148,11 @@ def _change(before: Document, after: Document, key: str) -> str:
 )
 @click.option(
     "--importance",
-    type=click.Choice(["l1", "l2", "batchnorm", "taylor"]),
-    default="l1",
+    type=click.Choice(["auto", "l1", "l2", "batchnorm", "taylor"]),
+    default="auto",
     show_default=True,
-    help="Which channels go first; taylor needs labelled --data, and is worth a try with them.",
+    help="Which channels go first. taylor needs labelled --data; auto tries it and l1 on "
+    "them, and is l1 without.",
 )
 @click.option(
     "--ranking",

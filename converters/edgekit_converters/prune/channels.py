@@ -1,27 +1,35 @@
 """Channel pruning: take channels out, prove the smaller model right, fine-tune, repeat."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from typing import Any
 
+import keras
+import numpy as np
+
+from edgekit.data import Dataset
 from edgekit.errors import SourceError
 from edgekit.progress import task
 from edgekit_converters.prune import groups as grouping
 from edgekit_converters.prune import latency
 from edgekit_converters.prune.amount import Amount
 from edgekit_converters.prune.book import Book, Kept
-from edgekit_converters.prune.graph import Graph
+from edgekit_converters.prune.graph import Graph, pack
 from edgekit_converters.prune.groups import Group
 from edgekit_converters.prune.importance import score
-from edgekit_converters.prune.job import Job, Pruned, Thinned, cost, cost_of
+from edgekit_converters.prune.job import AUTO, Job, Pruned, Thinned, cost, cost_of
 from edgekit_converters.prune.rebuild import rebuild
 from edgekit_converters.prune.reference import prove
 from edgekit_converters.prune.repair import repair, typical
 from edgekit_converters.prune.rules import read
-from edgekit_converters.prune.select import Scores, choose
-from edgekit_converters.prune.training import finetune, lesson
+from edgekit_converters.prune.select import Scores, choose, per_mac
+from edgekit_converters.prune.training import finetune, learns_classes, lesson
 
 _TAYLOR_BATCHES = 16
+_ENOUGH, _HELD = 32, 4  # samples, to try both rankings; every so manyth judges
+
+_log = logging.getLogger(__name__)
 
 
 def prune(model: Any, job: Job) -> Pruned:
@@ -37,6 +45,7 @@ def prune(model: Any, job: Job) -> Pruned:
         SourceError: The model is no graph of layers, or nothing in it can be pruned.
         EdgekitError: The proof failed; the pruned model is thrown away.
     """
+    job = _settled(model, job)
     round_ = _Round(model, job)
     groups, macs = round_.open_groups, round_.macs
     sizes = {group.layers: len(group.units) for group in groups}
@@ -67,8 +76,35 @@ def prune(model: Any, job: Job) -> Pruned:
             for layers, size in sizes.items()
         ),
         frozen=round_.frozen,
+        importance=job.importance,
         proof_difference=max(differences),
     )
+
+
+def _settled(model: Any, job: Job) -> Job:
+    """Say how channels are ranked, where that is left open.
+
+    Both ways are tried on data with labels; the one stays after which the repaired model is
+    nearer to the original, on samples that it was not repaired with.
+    """
+    if job.importance != AUTO:
+        return job
+    data = job.data
+    if data is None or len(data) < _ENOUGH or not learns_classes(model, data):
+        return dataclasses.replace(job, importance="l1")
+    jobs = [dataclasses.replace(job, importance=name) for name in ("l1", "taylor")]
+    with task("Trying how to rank channels", len(jobs)) as advance:
+        distances = []
+        for each in jobs:
+            distances.append(_Round(model, each).distance(data))
+            advance(1)
+    best = jobs[int(np.argmin(distances))]
+    _log.info(
+        "Channels are ranked by %s; distance from the original with l1 %.3g, with taylor %.3g.",
+        best.importance,
+        *distances,
+    )
+    return best
 
 
 def _parts(amount: Amount, job: Job) -> Iterator[tuple[Amount, int]]:
@@ -135,6 +171,26 @@ class _Round:
                 repair(self._book, kept, smaller, samples)
         return smaller, difference
 
+    def distance(self, data: Dataset) -> float:
+        """Prune and repair by way of trial: how far outputs are from the original's.
+
+        Args:
+            data: Three quarters are repaired with, the others tell the distance.
+
+        Returns:
+            The mean square of the difference as a share of that of the outputs.
+        """
+        amount = self._job.amount
+        if amount.kind == "latency":
+            amount = Amount("macs", amount.share)
+        kept, model = self._kept(amount, None), self._book.graph.model
+        smaller = rebuild(self._book, kept)
+        samples = typical(self._book, data, self._job.seed)
+        held = np.arange(len(samples[0])) % _HELD == 0
+        repair(self._book, kept, smaller, [array[~held] for array in samples])
+        shown = pack(model, [array[held] for array in samples])
+        return _far(model(shown, training=False), smaller(shown, training=False))
+
     def by_macs(self, amount: Amount) -> Amount:
         """Turn a share of the latency into the share of MACs that gives it, by measuring."""
         if amount.kind != "latency":
@@ -155,6 +211,15 @@ class _Round:
             ranking=self._job.ranking,
             macs=macs,
         )
+
+
+def _far(wanted: Any, found: Any) -> float:
+    pairs = zip(keras.tree.flatten(wanted), keras.tree.flatten(found), strict=True)
+    both = [(np.asarray(one, np.float64), np.asarray(other)) for one, other in pairs]
+    return sum(
+        float(np.square(one - other).mean() / (np.square(one).mean() or 1.0))
+        for one, other in both
+    )
 
 
 def _check_any(book: Book, groups: list[Group], open_groups: list[Group]) -> None:
@@ -180,4 +245,5 @@ def _scores(book: Book, groups: list[Group], job: Job) -> Scores:
         return score(book, groups, job.importance)
     with lesson(book.graph.model, job.data, seed=job.seed) as taught:
         batches = (taught.batches[i] for i in range(min(_TAYLOR_BATCHES, len(taught.batches))))
-        return score(book, groups, job.importance, batches=batches, loss=taught.loss)
+        found = score(book, groups, job.importance, batches=batches, loss=taught.loss)
+    return found if job.amount.kind == "channels" else per_mac(book, groups, found)

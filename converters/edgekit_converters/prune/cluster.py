@@ -52,7 +52,10 @@ def _centres(ordered: Floats, count: int) -> Floats:
         ends = np.searchsorted(ordered, _borders(centres), side="right")
         ends = np.concatenate([[0], ends, [len(ordered)]])
         sizes, totals = np.diff(ends), np.diff(sums[ends])
-        moved = np.where(sizes > 0, totals / np.maximum(sizes, 1), centres)
+        # Sums of all weights before hide small ones: no mean lies beyond its members.
+        lowest = ordered[np.minimum(ends[:-1], len(ordered) - 1)]
+        means = np.clip(totals / np.maximum(sizes, 1), lowest, ordered[ends[1:] - 1])
+        moved = np.where(sizes > 0, means, centres)
         if np.array_equal(moved, centres):
             break
         centres = moved

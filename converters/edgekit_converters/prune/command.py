@@ -33,7 +33,7 @@ class PruneRequest:
     Attributes:
         model: A Keras file.
         amount: What goes, see `edgekit_converters.prune.amount`.
-        importance: Of channels: `l1`, `l2`, `batchnorm` or `taylor`.
+        importance: Of channels: `auto`, `l1`, `l2`, `batchnorm` or `taylor`.
         ranking: `layer` or `global`; None takes what suits the amount.
         data: Data on which layers make up for what goes, to fine-tune on, and for `taylor`.
         epochs: Times through the data, all steps together.
@@ -55,7 +55,7 @@ class PruneRequest:
 
     model: str
     amount: str
-    importance: str = "l1"
+    importance: str = "auto"
     ranking: Literal["layer", "global"] | None = None
     data: str | None = None
     epochs: int = 0
@@ -137,6 +137,7 @@ class _Done:
     kernels: tuple[dict[str, Any], ...]
     activations: tuple[str, ...]
     frozen: tuple[dict[str, Any], ...]
+    importance: str | None
     proof_difference: float | None
 
 
@@ -169,13 +170,12 @@ def prune_file(request: PruneRequest, output: Path) -> PruneResult:
         before, after = measure((done.before, done.after), folder, _measured(request))
         atomic_write(output, (folder / _SMALLER).read_bytes())
     amount = amounts.parse(request.amount)
-    by_channels = amount.method == "channels"
     return PruneResult(
         path=str(output),
         source=request.model,
         method=amount.method,
         amount=str(amount),
-        importance=request.importance if by_channels else None,
+        importance=done.importance,
         epochs=request.epochs,
         steps=request.steps,
         before=before,
@@ -290,7 +290,7 @@ def _extended(manifest: Manifest, wishes: PruneRequest, done: _Done) -> Manifest
     """Add what was done to what the model says about itself."""
     evidence = {
         "amount": str(amounts.parse(wishes.amount)),
-        "importance": wishes.importance,
+        "importance": done.importance,
         "steps": wishes.steps,
         "epochs": wishes.epochs,
         "before": done.before,

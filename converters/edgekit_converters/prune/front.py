@@ -8,7 +8,7 @@ from edgekit.errors import UsageError
 from edgekit_converters.prune import activations, channels, sparse
 from edgekit_converters.prune import amount as amounts
 from edgekit_converters.prune.amount import Method
-from edgekit_converters.prune.job import Job, Pruned
+from edgekit_converters.prune.job import AUTO, Job, Pruned
 from edgekit_converters.prune.masks import Ranking
 
 METHODS: dict[Method, Callable[[Any, Job], Pruned]] = {
@@ -25,7 +25,7 @@ def prune(
     model: Any,
     amount: str,
     *,
-    importance: str = "l1",
+    importance: str = AUTO,
     ranking: Ranking | None = None,
     data: Dataset | None = None,
     epochs: int = 0,
@@ -45,9 +45,11 @@ def prune(
             layer keeps a multiple of 8 channels, or all of them if it has fewer than 8;
             `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`; `activations`, which become
             ReLU where accelerators lack them.
-        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels.
+        importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels;
+            `auto` is `l1`, or with labelled data whichever of `l1` and `taylor` leaves the
+            repaired model nearer to the original on samples held out.
         ranking: `layer`: the same share from each layer; `global`: the least important
-            anywhere. Default: `global` for MACs and latency, else `layer`.
+            anywhere. Default: `layer` for channels and 2:4, else `global`.
         data: Typical samples. Layers make up on them for channels that are taken, and,
             without epochs, for single weights; with epochs the model is fine-tuned. Only
             that needs labels, or `distill`.

@@ -1,4 +1,4 @@
-"""How much each unit matters: the sum over its channels, each layer's average being 1.
+"""How much each unit matters: the sum over its channels.
 
 The measures, as Molchanov et al. (https://arxiv.org/abs/1906.10771) compare them:
 
@@ -7,6 +7,9 @@ The measures, as Molchanov et al. (https://arxiv.org/abs/1906.10771) compare the
   has none, `l1`.
 * `taylor`: squared first-order effect on the loss of removing the slice,
   (sum of weight x gradient)^2, averaged over batches; it needs data.
+
+Norms of different layers mean different things: each group's average is made 1. What
+`taylor` gives is an effect on the loss, the same everywhere: it stays as it is.
 """
 
 import logging
@@ -26,6 +29,7 @@ from edgekit_converters.ties import Labels
 Importance = Literal["l1", "l2", "batchnorm", "taylor"]
 Floats = NDArray[np.float64]
 Loss = Callable[[Any, Any], Any]  # (targets, outputs) -> scalar
+Parts = list[tuple[Labels, Floats]]  # labels of channels and their scores, by layer
 Batch = tuple[Any, Any]  # (inputs as the model takes them, targets)
 
 _log = logging.getLogger(__name__)
@@ -59,12 +63,17 @@ def score(
             msg = "Importance 'taylor' needs data with labels; give them with --data."
             raise UsageError(msg)
         return _sum(book, groups, _taylor(book, batches, loss))
+    return [values / (values.mean() or 1.0) for values in _norms(book, groups, measure)]
+
+
+def _norms(book: Book, groups: list[Group], measure: str) -> Scores:
     order = 2 if measure == "l2" else 1
-    weights = _sum(book, groups, [(p.labels, _norm(p, order)) for p in book.producers])
+    slices = [(p.labels, _norm(p, order)) for p in book.producers]
+    weights = _sum(book, groups, _even(slices))
     if measure != "batchnorm":
         return weights
     gammas = [(labels, np.abs(np.asarray(gamma, np.float64))) for gamma, labels in book.gammas]
-    return _with_spare(groups, _sum(book, groups, gammas), weights)
+    return _with_spare(groups, _sum(book, groups, _even(gammas)), weights)
 
 
 def _norm(producer: Producer, order: int) -> Floats:
@@ -77,13 +86,16 @@ def _slices(producer: Producer, values: Any) -> Floats:
     return rows.reshape(len(rows), -1)
 
 
-def _sum(book: Book, groups: list[Group], parts: list[tuple[Labels, Floats]]) -> Scores:
-    """Add scores of channels up by unit, each part scaled to an average of 1."""
+def _even(parts: Parts) -> Parts:
+    """Scale the scores of each layer to an average of 1."""
+    return [(labels, values / (float(values.mean()) or 1.0)) for labels, values in parts]
+
+
+def _sum(book: Book, groups: list[Group], parts: Parts) -> Scores:
+    """Add scores of channels up by unit."""
     total = np.zeros(len(book.atoms))
     for labels, values in parts:
-        mean = float(values.mean())
-        if mean > 0:
-            np.add.at(total, book.atoms.roots(labels), values / mean)
+        np.add.at(total, book.atoms.roots(labels), values)
     return [total[group.units] for group in groups]
 
 
@@ -99,7 +111,7 @@ def _with_spare(groups: list[Group], scores: Scores, spare: Scores) -> Scores:
     return [found if found.any() else other for found, other in zip(scores, spare, strict=True)]
 
 
-def _taylor(book: Book, batches: Iterable[Batch], loss: Loss) -> list[tuple[Labels, Floats]]:
+def _taylor(book: Book, batches: Iterable[Batch], loss: Loss) -> Parts:
     model, producers = book.graph.model, book.producers
     totals = [np.zeros(len(producer.labels)) for producer in producers]
     kernels = [producer.weights.value for producer in producers]

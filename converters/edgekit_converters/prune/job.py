@@ -13,6 +13,8 @@ from edgekit_converters.prune.groups import Frozen
 from edgekit_converters.prune.masks import Ranking
 from edgekit_converters.prune.rules import read
 
+AUTO = "auto"  # importance: l1, or with labelled data whichever of l1 and taylor is better
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -20,7 +22,7 @@ class Job:
 
     Attributes:
         amount: What goes, and how much of it.
-        importance: How channels are ranked.
+        importance: How channels are ranked; `auto` tries.
         ranking: `layer` or `global`; None takes what suits the amount.
         data: Samples on which layers make up for what goes, and to fine-tune on.
         epochs: Times through the data, all steps together.
@@ -33,7 +35,7 @@ class Job:
     """
 
     amount: Amount
-    importance: str = "l1"
+    importance: str = AUTO
     ranking: Ranking | None = None
     data: Dataset | None = None
     epochs: int = 0
@@ -104,6 +106,7 @@ class Pruned:
         thinned: The groups that could lose channels; empty where single weights went.
         kernels: The kernels that lost single weights or values; empty where channels went.
         activations: Layers whose activation became ReLU.
+        importance: How channels were ranked; None where none were.
         proof_difference: Largest difference from the masked original on random input,
             before any fine-tuning, as a share of the largest output where that is above 1;
             of the worst step. None where the layers stayed as they are.
@@ -116,6 +119,7 @@ class Pruned:
     thinned: tuple[Thinned, ...] = ()
     kernels: tuple[KernelResult, ...] = ()
     activations: tuple[str, ...] = ()
+    importance: str | None = None
     proof_difference: float | None = None
 
 

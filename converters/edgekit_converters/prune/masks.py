@@ -8,6 +8,10 @@ Groups lie along the input axis, as in the `1x4` blocks of TFLite's sparse
 fully-connected kernel, whose weights have the inputs last. Convolutions are grouped
 the same way at every position of their window.
 
+`layer` takes the same share from each kernel. `global` takes the least anywhere, by the
+square of a weight as a share of what is left in its kernel when all smaller ones are gone
+(Lee et al. 2021, https://arxiv.org/abs/2010.07611): kernels with much to spare lose more.
+
 Ties go to the weight that stands first, so that weights which are zero already stay zero
 while the share grows.
 """
@@ -31,7 +35,7 @@ Axes = Sequence[int | None]
 def magnitude(
     kernels: Sequence[Values], _axes: Axes, share: float, rank: Ranking
 ) -> list[Mask]:
-    """Drop the smallest weights: of each kernel, or of all that are scaled to one average."""
+    """Drop the smallest weights: of each kernel, or of all in proportion to what is left."""
     return _keep([np.abs(np.asarray(k, np.float64)) for k in kernels], share, rank)
 
 
@@ -104,10 +108,20 @@ def _keep(scores: Sequence[Scores], share: float, rank: Ranking) -> list[Mask]:
     """Drop the units of the lowest scores; exactly as many as the share says, rounded."""
     if rank == "layer" or not scores:
         return [_keep_one(score, share) for score in scores]
-    flat = [np.ravel(score) / (float(score.mean()) or 1.0) for score in scores]
+    flat = [_of_what_is_left(np.ravel(score)) for score in scores]
     kept = _keep_one(np.concatenate(flat), share)
     pieces = np.split(kept, np.cumsum([each.size for each in flat])[:-1])
     return [piece.reshape(score.shape) for piece, score in zip(pieces, scores, strict=True)]
+
+
+def _of_what_is_left(scores: Scores) -> Scores:
+    """Square each score, as a share of the squares that are not smaller."""
+    order = np.argsort(scores, kind="stable")
+    squares = np.square(scores[order] / (float(scores.max()) or 1.0))
+    left = np.cumsum(squares[::-1])[::-1]
+    found = np.empty_like(scores)
+    found[order] = squares / np.where(left > 0, left, 1.0)
+    return found
 
 
 def _keep_one(scores: Scores, share: float) -> Mask:

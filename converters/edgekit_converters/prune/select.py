@@ -12,7 +12,8 @@ from edgekit_converters.prune.groups import ROUND_TO, Group
 from edgekit_converters.prune.masks import Ranking
 from edgekit_converters.ties import Labels
 
-Scores = list[NDArray[np.float64]]  # importance of each unit, one array a group
+# Importance of each unit, one array a group; groups can be compared.
+Scores = list[NDArray[np.float64]]
 Counts = list[int]  # how many units each group keeps
 
 _STEPS = 20  # of the bisection; 2**-20 of all channels is less than one channel
@@ -49,6 +50,20 @@ def choose(
         return choice.kept(counts(groups, scores, amount.share))
     smallest = _enough(choice, lambda share: counts(groups, scores, share), amount)
     return choice.kept(_give_back(choice, smallest, amount))
+
+
+def per_mac(book: Book, groups: list[Group], scores: Scores) -> Scores:
+    """Divide importance by the MACs that a unit saves, everything else being whole.
+
+    Where a budget of MACs is to be met, that is how to lose the least: what gives little for
+    its price goes first, as from a knapsack.
+    """
+    units = book.atoms.roots(np.arange(len(book.atoms)))
+    whole, found = book.macs(book.everything()), []
+    for group, values in zip(groups, scores, strict=True):
+        saved = whole - book.macs(units != group.units[0])
+        found.append(values / max(1, saved))
+    return found
 
 
 class _Choice:
@@ -126,8 +141,7 @@ def _give_back(choice: _Choice, counts: Counts, amount: Amount) -> Counts:
 def _next_score(choice: _Choice, counts: Counts, group: int) -> float:
     """Average importance of the channels that a group would get back next."""
     following = choice.ranks[group][counts[group] : counts[group] + ROUND_TO]
-    scores = choice.scores[group]
-    return float(scores[following].mean() / (scores.mean() or 1.0)) if len(following) else -1.0
+    return float(choice.scores[group][following].mean()) if len(following) else -1.0
 
 
 def _by_layer(groups: Sequence[Group], scores: Scores, share: float) -> Counts:  # noqa: ARG001 (see _COUNTS)
@@ -135,12 +149,12 @@ def _by_layer(groups: Sequence[Group], scores: Scores, share: float) -> Counts: 
 
 
 def _globally(groups: Sequence[Group], scores: Scores, share: float) -> Counts:
-    """Put a threshold on the scores, which each group's average makes comparable."""
-    scaled = np.concatenate([score / (score.mean() or 1.0) for score in scores])
+    """Put one threshold on the scores of all groups."""
+    together = np.concatenate(scores)
     # The share counts from what the groups had at first, some of which may be gone.
-    left = (1.0 - share) * sum(group.whole for group in groups) / len(scaled)
-    threshold = np.inf if share >= 1.0 else np.quantile(scaled, max(0.0, 1.0 - left))
-    kept = [int((score / (score.mean() or 1.0) >= threshold).sum()) for score in scores]
+    left = (1.0 - share) * sum(group.whole for group in groups) / len(together)
+    threshold = np.inf if share >= 1.0 else np.quantile(together, max(0.0, 1.0 - left))
+    kept = [int((score >= threshold).sum()) for score in scores]
     return [
         group.keeps(1.0 - count / group.whole)
         for group, count in zip(groups, kept, strict=True)

@@ -15,12 +15,15 @@ from edgekit_converters.prune.graph import Graph
 from edgekit_converters.prune.groups import Frozen
 from edgekit_converters.prune.job import Job, KernelResult, Pruned, cost, cost_of
 from edgekit_converters.prune.kernels import GROUP, Kernel
-from edgekit_converters.prune.masks import Mask, Values
+from edgekit_converters.prune.masks import Mask, Ranking, Values
 from edgekit_converters.prune.rebuild import rebuild
 from edgekit_converters.prune.repair import thin, typical
 from edgekit_converters.prune.rules import read
 from edgekit_converters.prune.schedule import MaskSchedule
 from edgekit_converters.prune.training import finetune
+
+# What 2:4 asks is the same everywhere; else kernels with much to spare lose more.
+_RANKING: dict[str, Ranking] = {"magnitude": "global", "block": "global"}
 
 
 def mask(model: Any, job: Job) -> Pruned:
@@ -38,7 +41,8 @@ def mask(model: Any, job: Job) -> Pruned:
     """
     book, copy = _copy(model)
     kernels, left = _kernels(copy, job)
-    kind, share, ranking = job.amount.kind, job.amount.share, job.ranking or "layer"
+    kind, share = job.amount.kind, job.amount.share
+    ranking = job.ranking or _RANKING.get(kind, "layer")
     axes = [kernel.axis for kernel in kernels]
 
     def make(values: Sequence[Values], share_by_now: float) -> list[Mask]:
@@ -48,8 +52,8 @@ def mask(model: Any, job: Job) -> Pruned:
         schedule = MaskSchedule(kernels, make, share)
         _finetune(copy, model, job, schedule)
     else:
-        if job.data is not None and ranking == "layer":
-            _thin(book, copy, kernels, job)
+        if job.data is not None:
+            _thin(book, copy, kernels, make(_values(kernels), share), job)
         with task(f"Masking {len(kernels)} kernels"):
             values = _values(kernels)
             for kernel, each, kept in zip(kernels, values, make(values, share), strict=True):
@@ -58,13 +62,24 @@ def mask(model: Any, job: Job) -> Pruned:
     return _pruned(book, copy, kernels, left)
 
 
-def _thin(book: Book, copy: Any, kernels: list[Kernel], job: Job) -> None:
-    """Choose with typical samples which weights go; those that stay adapt."""
+def _thin(
+    book: Book, copy: Any, kernels: list[Kernel], stays: Sequence[Mask], job: Job
+) -> None:
+    """Choose with typical samples which weights go; those that stay adapt.
+
+    Args:
+        book: The original.
+        copy: A copy of it.
+        kernels: Kernels of the copy.
+        stays: Masks that say how many weights of each kernel go.
+        job: What is asked.
+    """
     assert job.data is not None, "asked for only with data"
+    shares = {id(k): 1 - float(mask.mean()) for k, mask in zip(kernels, stays, strict=True)}
 
     def mask_of(kernel: Kernel, scores: Values, part: float) -> Mask:
         maker = masks.MAKERS[job.amount.kind]
-        return maker([scores], [kernel.axis], part * job.amount.share, "layer")[0]
+        return maker([scores], [kernel.axis], part * shares[id(kernel)], "layer")[0]
 
     with task(f"Thinning {len(kernels)} kernels"):
         thin(book, copy, kernels, mask_of, typical(book, job.data, job.seed))

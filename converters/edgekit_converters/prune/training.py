@@ -209,6 +209,14 @@ def _taught(
     return [np.asarray((targets[0] + kind.probabilities(given[0])) / 2, np.float32)]
 
 
+def learns_classes(model: Any, dataset: Dataset) -> bool:
+    """Tell whether a data set has labels that the outputs of a model could learn."""
+    highest = dataset.highest_class
+    if highest is None or _kind(model) is None:
+        return False
+    return bool(highest < max(2, model.outputs[0].shape[-1]))
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """What the only output of a classifier means."""

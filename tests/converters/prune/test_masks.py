@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -66,6 +66,16 @@ def test_globally_no_kernel_is_at_a_disadvantage_for_its_scale() -> None:
     np.testing.assert_array_equal(small, large)
 
 
+def test_globally_a_kernel_with_much_to_spare_loses_more() -> None:
+    """One that three quarters of its weights hardly matter to, one that is even."""
+    rng = np.random.default_rng(0)
+    even = rng.uniform(0.5, 1.0, (16, 16))
+    spare = even * np.where(np.arange(16)[:, None] % 4, 0.01, 1.0)
+    kept_even, kept_spare = MAKERS["magnitude"]([even, spare], [-2, -2], 0.5, "global")
+    assert kept_spare.sum() < kept_even.sum()
+    assert kept_spare[::4].any()
+
+
 @given(kernels(grouped=True))
 def test_exactly_two_of_four_inputs_go(values: list[Any]) -> None:
     for value, mask in zip(
@@ -123,6 +133,7 @@ def test_the_check_notices_one_zero_too_few(kind: str, ranking: Ranking) -> None
 
 
 @given(kernels(), st.integers(2, 12))
+@example([np.array([[2.7460027e-14, -2.0]], np.float32)], 2)
 def test_a_kernel_keeps_at_most_so_many_values_and_every_zero(
     values: list[Any], count: int
 ) -> None:

@@ -16,6 +16,7 @@ from edgekit_converters.prune.groups import find
 from edgekit_converters.prune.rebuild import rebuild
 from edgekit_converters.prune.reference import prove
 from edgekit_converters.prune.rules import read
+from edgekit_converters.prune.select import per_mac
 
 pytestmark = pytest.mark.tf
 
@@ -135,6 +136,16 @@ def test_the_least_important_channels_go(measure: str, ranking: Any) -> None:
     np.testing.assert_array_equal(
         numbers(pruned.get_layer("conv").kernel), numbers(conv.kernel)[..., ::2]
     )
+
+
+def test_of_equally_important_channels_those_go_first_that_save_most(build: Build) -> None:
+    """A channel of the first layer is worth its 9 x 3 weights, and 9 x 32 of the next one."""
+    book = read(Graph(build("plain", 1)))
+    groups = find(book)[:2]
+    first, second = per_mac(book, groups, [np.ones(len(group.units)) for group in groups])
+    assert np.ptp(first) == np.ptp(second) == 0
+    saved = 10 * 10 * 9 * 3 + 3 * 3 * 9 * 32, 3 * 3 * 9 * 24 + 20
+    np.testing.assert_allclose([1 / first[0], 1 / second[0]], saved)
 
 
 def test_batch_norm_falls_back_on_the_norm(

@@ -70,7 +70,7 @@ def test_zeros_are_there_in_the_end_and_what_is_left_has_learned(
 ) -> None:
     model = net()
     original = [np.asarray(weight) for weight in model.weights]
-    pruned = prune(model, amount, data=data if epochs else None, epochs=epochs)
+    pruned = prune(model, amount, data=data if epochs else None, epochs=epochs, ranking="layer")
     share = 0.8 if amount == "magnitude:0.8" else 0.5
     assert [kernel.name for kernel in pruned.kernels] == [
         "conv", "separable.pointwise_kernel", "back", "last",
@@ -86,6 +86,18 @@ def test_zeros_are_there_in_the_end_and_what_is_left_has_learned(
     lost = pruned.before.nonzero - pruned.after.nonzero
     if not epochs:
         assert lost == sum(kernel.zeros for kernel in pruned.kernels)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["alone", "with data"])
+@pytest.mark.parametrize("amount", ["magnitude:0.8", "block:0.5"])
+def test_by_default_the_share_is_that_of_all_kernels(
+    data: Dataset, amount: str, given: bool
+) -> None:
+    pruned = prune(net(), amount, data=data if given else None)
+    weights = sum(kernel.weights for kernel in pruned.kernels)
+    zeros = sum(kernel.zeros for kernel in pruned.kernels)
+    assert abs(zeros - float(amount.partition(":")[2]) * weights) <= 4
+    assert len({kernel.zeros / kernel.weights for kernel in pruned.kernels}) > 1
 
 
 def test_no_layer_is_wrapped(data: Dataset, tmp_path: Path) -> None:

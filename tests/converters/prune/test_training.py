@@ -117,6 +117,22 @@ def test_taylor_keeps_the_channels_that_the_loss_needs(tmp_path: Path) -> None:
     )
 
 
+def test_the_ranking_is_chosen_by_what_is_left_on_samples_held_out(tmp_path: Path) -> None:
+    """Large channels that the last layer does not read mislead norms, not the labels."""
+    model, data = net(), dataset(tmp_path)
+    conv, dense = model.layers[0], model.layers[-1]
+    read = np.arange(24) % 3 == 0
+    dense.kernel.assign(keras.ops.convert_to_numpy(dense.kernel) * read[:, None])
+    conv.kernel.assign(keras.ops.convert_to_numpy(conv.kernel) * np.where(read, 0.5, 2.0))
+    assert prune(model, "0.6", data=data).importance == "taylor"
+    assert prune(model, "0.6", data=data, importance="l1").importance == "l1"
+
+
+def test_without_labels_channels_are_ranked_by_their_norm(tmp_path: Path) -> None:
+    assert prune(net(), "0.5").importance == "l1"
+    assert prune(net(), "0.5", data=dataset(tmp_path, labelled=False)).importance == "l1"
+
+
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     data = dataset(tmp_path, n=40)
     one, other = (prune(net(), "0.5", data=data, epochs=1, seed=4).model for _ in range(2))
