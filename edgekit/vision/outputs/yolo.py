@@ -1,6 +1,6 @@
 """YOLO heads that were decoded in the graph and not suppressed: v5, v8, v11, v10 and alike.
 
-Layouts, with N cells over the strides 8, 16 and 32:
+Layouts, with N cells over the strides 8, 16 and 32, or others that are usual:
 
 * `yolov5`: (1, 3 N, 5 + classes), a row (x, y, width, height, objectness, classes ...).
 * `yolov8`, also of v11: (1, 4 + classes, N), a column (x, y, width, height, classes ...);
@@ -31,11 +31,12 @@ from edgekit.manifest import Preprocessing
 from edgekit.vision.outputs.decoder import Decoder, How, Look, Outputs, Role
 
 Kind = Literal["yolov5", "yolov8", "yolov10", "yolox"]
-_STRIDES = (8, 16, 32)
+_STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 _SHARES = 2.0  # shares of the input stay below it, pixels do not
 _THRESHOLD = 0.25
 _SAME = 0.45  # overlap above which two boxes of a class are one object
 _MOST = 300
+_MOST_FINISHED = 1000  # rows of boxes that were suppressed already
 _log = logging.getLogger(__name__)
 
 
@@ -92,21 +93,31 @@ def _layout(spec: Spec, size: tuple[int, int], classes: int) -> Layout | None:
     Raises:
         TargetError: It fits two families.
     """
-    cells = sum(-(-size[0] // stride) * -(-size[1] // stride) for stride in _STRIDES)
+    for strides in _STRIDES:
+        cells = sum(-(-size[0] // each) * -(-size[1] // each) for each in strides)
+        layout = _of_cells(spec, cells, classes)
+        if layout is not None:
+            return layout
     _, rows, columns = spec.shape
-    if columns == 6 and rows not in {cells, 3 * cells} and rows <= 1000:
+    if columns == 6 and rows <= _MOST_FINISHED:
         return Layout("yolov10", turned=False, classes=None)
+    return None
+
+
+def _of_cells(spec: Spec, cells: int, classes: int) -> Layout | None:
+    """Tell the family of a model with so many cells; see `_layout`."""
+    _, rows, columns = spec.shape
     turned = columns in {cells, 3 * cells}
     boxes, values = (columns, rows) if turned else (rows, columns)
     if boxes == 3 * cells and values > 5:
         return Layout("yolov5", turned, _fitting(classes, values - 5))
     if boxes != cells or values < 5:
         return None
-    if turned:
+    if turned or values == 5:
         return Layout("yolov8", turned, _fitting(classes, values - 4))
     if classes == values - 4:
         return Layout("yolov8", turned, classes)
-    if classes == values - 5 > 0:
+    if classes == values - 5:
         return Layout("yolox", turned, classes)
     msg = (
         f"The output {spec.name} {list(spec.shape)} is that of a YOLO with {values - 4} "
@@ -189,6 +200,8 @@ class _Reader:
 
     def _suppressed(self, values: NDArray[np.float32], threshold: float) -> Detections:
         rows = np.flatnonzero(values[:, 4] >= threshold)
+        if not rows.size:  # the rest may be zeros, which do not show their unit
+            return Detections.none()
         boxes: Boxes = values[rows, :4] * self._unit(values[:, :4])
         classes = np.rint(np.nan_to_num(values[rows, 5])).clip(0, 2**31)
         return Detections(boxes, values[rows, 4], classes.astype(np.intp))

@@ -5,10 +5,19 @@ import sys
 
 import pytest
 
+MODULES = [
+    "edgekit.data",
+    "edgekit.data.annotations",
+    "edgekit.data.lint",
+    "edgekit.evaluation.evaluate",
+    "edgekit.vision.detector",
+]
 
-@pytest.mark.parametrize("module", ["edgekit.data", "edgekit.data.lint"])
+
+@pytest.mark.parametrize("module", MODULES)
 def test_importing_loads_neither_opencv_nor_libsndfile(module: str) -> None:
-    code = f"import {module}, sys; print([m for m in ('cv2', 'soundfile') if m in sys.modules])"
+    heavy = ("cv2", "soundfile", "tensorflow")
+    code = f"import {module}, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -103,6 +103,27 @@ def test_columns_beyond_the_classes_belong_to_masks() -> None:
     assert found.classes.tolist() == [2, 0]
 
 
+@pytest.mark.parametrize(
+    ("shape", "kind", "classes"),
+    [
+        pytest.param((1, 84, 8400), "yolov8", 80, id="v8 at 640"),
+        pytest.param((1, 25200, 85), "yolov5", 80, id="v5 at 640"),
+        pytest.param((1, 5, 8400), "yolov8", 1, id="one class"),
+        pytest.param((1, 8400, 5), "yolov8", 1, id="one class, turned"),
+        pytest.param((1, 25200, 6), "yolov5", 1, id="one class of v5"),
+        pytest.param((1, 84, 34000), "yolov8", 80, id="from stride 4"),
+        pytest.param((1, 25500, 85), "yolov5", 80, id="to stride 64"),
+        pytest.param((1, 300, 6), "yolov10", None, id="suppressed"),
+    ],
+)
+def test_shapes_of_published_models(
+    shape: tuple[int, ...], kind: str, classes: int | None
+) -> None:
+    decoder = open_decoder([TensorSpec("y", shape, "float32")], (640, 640))
+    assert (decoder.kind, decoder.classes) == (kind, classes)
+    decoder.decode({"y": np.zeros(shape, np.float32)})
+
+
 def test_the_role_is_inferred_and_said() -> None:
     (role,) = opened(layout("yolov8", shares=True)).roles
     assert str(role) == "y holds boxes and scores (inferred from the shapes)"
