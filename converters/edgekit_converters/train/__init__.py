@@ -1,0 +1,1 @@
+"""Train small nets for small devices."""

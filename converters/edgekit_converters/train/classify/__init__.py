@@ -1,0 +1,1 @@
+"""Classifiers: a backbone and one layer on a folder of pictures."""
