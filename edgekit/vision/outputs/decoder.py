@@ -112,7 +112,7 @@ class Decoder:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             found = self.read(outputs, self.threshold if threshold is None else threshold)
-        wrong = np.flatnonzero(~np.isfinite(found.boxes).all(axis=1))
+            wrong = np.flatnonzero(~np.isfinite(found.boxes.sum(axis=1) + found.scores))
         return found.without(wrong) if wrong.size else found
 
     def renamed(self, names: Mapping[str, str]) -> Self:
