@@ -1,6 +1,7 @@
 """Films: files that FFmpeg reads."""
 
 import math
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -51,7 +52,9 @@ class Film(Closing):
         self.damaged = 0
         self._over = False
         # An absolute path cannot be taken for an address.
-        opened = open_capture(str(path.resolve()))
+        # Half of the cores decode: the others have the model to run meanwhile.
+        threads = max((os.cpu_count() or 1) // 2, 1)
+        opened = open_capture(str(path.resolve()), settings={"N_THREADS": threads})
         if opened is None:
             msg = f"{path} is not a film that OpenCV can read, or it is damaged."
             raise DataError(msg)
