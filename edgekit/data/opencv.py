@@ -1,6 +1,5 @@
 """The few OpenCV functions that reading and resizing pictures takes, with types."""
 
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -92,7 +91,7 @@ def look_up(pixels: Pixels, table: NDArray[Any]) -> NDArray[Any]:
     return cast("NDArray[Any]", found.reshape(pixels.shape))
 
 
-def warp(
+def transform(
     pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], fill: tuple[int, ...]
 ) -> Pixels:
     """Scale, turn and move a picture in one go, bilinear.
@@ -105,46 +104,6 @@ def warp(
     """
     cv2 = _cv2()
     return cast("Pixels", cv2.warpAffine(pixels, matrix, size[::-1], borderValue=fill))
-
-
-def warp(
-    pixels: Pixels, scales: Sequence[float], offsets: Sequence[float], ground: Pixels
-) -> Pixels:
-    """Draw a picture onto a ground: `ground = picture * scales + offsets`, bilinear.
-
-    Args:
-        pixels: Shape (height, width, 3).
-        scales: (x, y); below 0 mirrors.
-        offsets: (x, y), in pixels of the ground.
-        ground: Shape (height, width, 3); stays as it is, and shows where the picture is not.
-
-    Returns:
-        A picture of the ground's shape.
-    """
-    cv2 = _cv2()
-    # Pixels have their centres at half numbers, OpenCV's at whole ones.
-    moves = [o + s / 2 - 0.5 for s, o in zip(scales, offsets, strict=True)]
-    matrix = np.array([[scales[0], 0, moves[0]], [0, scales[1], moves[1]]], np.float64)
-    height, width = ground.shape[:2]
-    drawn = cv2.warpAffine(
-        pixels,
-        matrix,
-        (width, height),
-        dst=ground.copy(),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_TRANSPARENT,
-    )
-    return cast("Pixels", drawn)
-
-
-def blur(pixels: Pixels, sigma: float) -> Pixels:
-    """Blur a picture by a Gaussian.
-
-    Args:
-        pixels: Shape (height, width, channels).
-        sigma: Standard deviation in pixels, > 0.
-    """
-    return cast("Pixels", _cv2().GaussianBlur(pixels, (0, 0), sigma))
 
 
 def _cv2() -> Any:
