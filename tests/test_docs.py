@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from edgekit import manifest
 from edgekit.cli.main import LazyGroup, cli
+from edgekit.vision.outputs.find import FAMILIES
+from edgekit.vision.outputs.ssd import Coding
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = (
@@ -50,3 +52,9 @@ def test_every_file_that_a_document_names_exists() -> None:
             each for each in (*named, *(ROOT / each for each in scripts)) if not each.exists()
         ]
         assert missing == [], page
+
+
+def test_the_page_of_detectors_names_every_family_and_every_field_of_the_decoding() -> None:
+    text = (ROOT / "docs/detectors.md").read_text(encoding="utf-8")
+    wanted = [*FAMILIES, *(field.name for field in fields(Coding))]
+    assert [name for name in wanted if f"| `{name}` |" not in text] == []
