@@ -4,8 +4,6 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from edgekit.data.annotations import Annotated, Annotations, open_annotations
 from edgekit.data.boxes import Detections
 from edgekit.data.find import files_below
@@ -95,28 +93,17 @@ def plain_pictures(request: DataRequest) -> Annotations:
         DataError: It holds no pictures.
     """
     path = Path(request.path)
+    root = path if path.is_dir() else path.parent
     files = files_below(path, SUFFIXES) if path.is_dir() else [path]
     if not files or not path.exists():
         msg = f"{path} holds no pictures."
         raise DataError(msg)
     found = Annotations(
         labels=(),
-        items=tuple(_plain(file, path) for file in files),
+        items=tuple(Annotated.bare(file.relative_to(root).as_posix(), file) for file in files),
         description=f"{path.name}: {len(files)} pictures",
     )
     return found if request.samples is None else found.subset(request.samples, request.seed)
-
-
-def _plain(file: Path, root: Path) -> Annotated:
-    nothing = Detections.none()
-    return Annotated(
-        name=file.relative_to(root).as_posix(),
-        path=file,
-        boxes=nothing.boxes,
-        classes=nothing.classes,
-        difficult=np.empty(0, np.bool_),
-        crowd=np.empty(0, np.bool_),
-    )
 
 
 class Pictures:

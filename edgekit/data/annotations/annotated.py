@@ -48,6 +48,18 @@ class Annotated:
     size: tuple[int, int] | None = None
     sets: frozenset[str] = frozenset()
 
+    @classmethod
+    def bare(cls, name: str, path: Path) -> Self:
+        """Return a picture without boxes."""
+        return cls(
+            name=name,
+            path=path,
+            boxes=np.empty((0, 4), np.float32),
+            classes=np.empty(0, np.intp),
+            difficult=np.empty(0, np.bool_),
+            crowd=np.empty(0, np.bool_),
+        )
+
     def read(self) -> Pixels:
         """Read the picture, shape (height, width, 3), red first.
 
