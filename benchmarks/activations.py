@@ -43,6 +43,7 @@ SHAPE = (SIZE, SIZE, 3)
 TARGET = "coral-usb"
 EPOCHS, MORE = 25, 8
 RATE = 2e-3
+MOMENTUM = 0.9
 HELD = 5  # one of so many is held out
 TYPICAL = 100  # pictures to calibrate on
 
@@ -174,6 +175,9 @@ class School:
     def _teach(self, model: Any, epochs: int) -> None:
         """Train as `edgekit prune` does, but not compiled ahead: that takes longer here."""
         rate = RATE if epochs == EPOCHS else RATE / 2
+        for layer in model.layers:
+            if isinstance(layer, keras().layers.BatchNormalization):
+                layer.momentum = MOMENTUM  # the statistics have few steps to settle
         with lesson(model, self._training(model), seed=self._seed, augment=True) as taught:
             steps = epochs * len(taught.batches)
             falling = keras().optimizers.schedules.CosineDecay(rate, steps)
