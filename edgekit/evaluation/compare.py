@@ -134,7 +134,8 @@ def _worker(a: str, b: str, request: dict[str, Any], interpreter: dict[str, Any]
     """Do the work, inside the guarded child."""
     how = from_json(Interpreter, interpreter, "the interpreter")
     wishes = from_json(DataRequest, request, "the request")
-    subjects = (open_subject(a, how), open_subject(b, how))
+    count = len(wishes.labels)
+    subjects = (open_subject(a, how, count), open_subject(b, how, count))
     if all(each.decoder is not None for each in subjects):
         return _detectors(subjects, wishes)
     pair = Pair(*subjects)

@@ -12,12 +12,10 @@ from edgekit.data.opencv import Pixels
 from edgekit.data.samples import MAX_UNREADABLE
 from edgekit.errors import DataError, TargetError
 from edgekit.evaluation.request import DataRequest
-from edgekit.evaluation.subject import Subject
+from edgekit.evaluation.subject import Subject, decoder_of, graph_of
 from edgekit.manifest import Preprocessing
 from edgekit.progress import track
 from edgekit.vision.detector import Detector, choose_labels, say_roles
-from edgekit.vision.feeding import picture_input, size_of
-from edgekit.vision.outputs.find import open_decoder
 
 LOWEST = 0.01  # score from which detections count for mean average precision
 _WHOLE = "all"
@@ -33,8 +31,8 @@ def open_judged(subject: Subject, request: DataRequest) -> Detector:
         UsageError: Other than its number of labels was given.
     """
     name = subject.path.name
-    decoder = subject.decoder or open_decoder(
-        subject.model.outputs, size_of(picture_input(subject.model.inputs)), subject.manifest
+    decoder = subject.decoder or decoder_of(
+        subject.model, graph_of(subject.path), len(request.labels)
     )
     say_roles(name, decoder)
     return Detector(
@@ -170,11 +168,8 @@ def need_detector(subject: Subject, path: str) -> None:
     Raises:
         TargetError: The model has no outputs of a detector.
     """
-    if subject.decoder is None:
-        shapes = ", ".join(f"{each.name} {list(each.shape)}" for each in subject.model.outputs)
-        msg = (
-            f"{path} holds pictures with boxes, and {subject.path.name} has no outputs of a "
-            f"detector that edgekit reads; found {shapes}.\nIs it a classifier? Then give one "
-            "folder of pictures for each class."
-        )
-        raise TargetError(msg)
+    try:
+        decoder_of(subject.model, graph_of(subject.path), 0)
+    except TargetError as error:
+        msg = f"{path} holds pictures with boxes. {error}"
+        raise TargetError(msg) from error

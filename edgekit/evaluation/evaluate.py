@@ -137,7 +137,7 @@ def _worker(
     """Do the work, inside the guarded child."""
     wishes = from_json(DataRequest, request, "the request")
     how = from_json(Interpreter, interpreter, "the interpreter")
-    subject = open_subject(path, how)
+    subject = open_subject(path, how, len(wishes.labels))
     name = metric or default_metric(subject, wishes.path)
     if METRICS[name].needs == "boxes":
         return _boxes(subject, wishes, METRICS[name])

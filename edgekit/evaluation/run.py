@@ -137,8 +137,9 @@ def _worker(
     *, path: str, inputs: list[str], request: dict[str, Any], interpreter: dict[str, Any]
 ) -> Results:
     """Do the work, inside the guarded child."""
-    subject = open_subject(path, from_json(Interpreter, interpreter, "the interpreter"))
+    how = from_json(Interpreter, interpreter, "the interpreter")
     wishes = from_json(DataRequest, request, "the request")
+    subject = open_subject(path, how, len(wishes.labels))
     if subject.decoder is not None:
         return Results(model=path, results=tuple(_detected(subject, wishes, inputs)))
     feed = Feed(

@@ -22,7 +22,7 @@ from edgekit.manifest import Manifest, Preprocessing
 from edgekit.runtime.any_model import AnyModel
 from edgekit.vision.feeding import picture_input, size_of
 from edgekit.vision.outputs.decoder import Decoder
-from edgekit.vision.outputs.find import find_decoder, open_decoder
+from edgekit.vision.outputs.find import open_decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,13 @@ class Subject:
         return {name: str(dtype) for name, dtype in named.items()}
 
 
-def open_subject(path: str, interpreter: Interpreter) -> Subject:
+def open_subject(path: str, interpreter: Interpreter, labels: int = 0) -> Subject:
     """Open a model file; call it inside a guarded child process only.
+
+    Args:
+        path: The file.
+        interpreter: How a .tflite is run.
+        labels: How many names of classes somebody gave.
 
     Raises:
         InputError: There is no such file, or it is no model.
@@ -116,37 +121,48 @@ def open_subject(path: str, interpreter: Interpreter) -> Subject:
     )
     says = model.manifest is not None and model.manifest.task == "detect"
     scores = None if says else class_output(model)
-    graph = None if is_keras(file) else _graph(file)
+    graph = graph_of(file)
     return Subject(
         path=file,
         model=model,
         shapes=sample_shapes(model),
         scores=scores,
         foreign=read_graph(graph) if graph else Foreign(),
-        decoder=None if scores else _decoder(model, graph),
+        decoder=None if scores else _decoder(model, graph, labels),
     )
 
 
-def _graph(file: Path) -> Graph | None:
+def graph_of(file: Path) -> Graph | None:
+    """Return the graph of a .tflite; None for a Keras file."""
     try:
-        return Graph(file)
+        return None if is_keras(file) else Graph(file)
     except InputError:
         return None  # the runtime takes it all the same
 
 
-def _decoder(model: AnyModel, graph: Graph | None) -> Decoder | None:
+def _decoder(model: AnyModel, graph: Graph | None, labels: int) -> Decoder | None:
     """Return how a model's outputs become boxes; None if it is no detector.
 
     Raises:
         TargetError: It says that it is one, and its outputs are none that edgekit reads.
     """
-    try:
-        size = size_of(picture_input(model.inputs))
-    except TargetError:
-        return None
     says = model.manifest is not None and model.manifest.task == "detect"
-    look = open_decoder if says else find_decoder
-    return look(model.outputs, size, model.manifest, graph=graph)
+    try:
+        return decoder_of(model, graph, labels)
+    except TargetError:
+        if says:
+            raise
+        return None
+
+
+def decoder_of(model: AnyModel, graph: Graph | None, labels: int) -> Decoder:
+    """Return how a model's outputs become boxes.
+
+    Raises:
+        TargetError: It is no detector that edgekit reads; the message says what was found.
+    """
+    size = size_of(picture_input(model.inputs))
+    return open_decoder(model.outputs, size, model.manifest, graph=graph, labels=labels)
 
 
 def open_data(

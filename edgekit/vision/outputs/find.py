@@ -44,9 +44,11 @@ def open_decoder(
             what was found.
         RecordError: The manifest's decoding is damaged.
     """
-    found = find_decoder(outputs, size, manifest, graph=graph, labels=labels)
-    if found is not None:
-        return found
+    look = Look(outputs=outputs, size=size, manifest=manifest, graph=graph, labels=labels)
+    for family in FAMILIES.values():
+        found = family(look)
+        if found is not None:
+            return found
     shapes = "\n".join(f"  {each.name} {list(each.shape)}" for each in outputs)
     msg = (
         f"This model has no outputs of a detector that edgekit reads; found:\n{shapes}\n"
@@ -54,16 +56,3 @@ def open_decoder(
         "edgekit demo classify, edgekit run"
     )
     raise TargetError(msg)
-
-
-def find_decoder(
-    outputs: Sequence[Spec],
-    size: tuple[int, int],
-    manifest: Manifest | None = None,
-    *,
-    graph: Graph | None = None,
-    labels: int = 0,
-) -> Decoder | None:
-    """Do as `open_decoder`; None if the model is no detector that edgekit reads."""
-    look = Look(outputs=outputs, size=size, manifest=manifest, graph=graph, labels=labels)
-    return next((each for family in FAMILIES.values() if (each := family(look))), None)

@@ -32,6 +32,7 @@ from edgekit.vision.outputs.decoder import Decoder, How, Look, Outputs, Role
 
 Kind = Literal["yolov5", "yolov8", "yolov10", "yolox"]
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
+_FEWEST = 20  # cells of an input that is large enough to find anything in
 _SHARES = 2.0  # shares of the input stay below it, pixels do not
 _THRESHOLD = 0.25
 _SAME = 0.45  # overlap above which two boxes of a class are one object
@@ -95,7 +96,7 @@ def _layout(spec: Spec, size: tuple[int, int], classes: int) -> Layout | None:
     """
     for strides in _STRIDES:
         cells = sum(-(-size[0] // each) * -(-size[1] // each) for each in strides)
-        layout = _of_cells(spec, cells, classes)
+        layout = _of_cells(spec, cells, classes) if cells >= _FEWEST else None
         if layout is not None:
             return layout
     _, rows, columns = spec.shape

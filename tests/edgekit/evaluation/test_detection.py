@@ -96,10 +96,30 @@ def test_the_test_set_is_taken_where_there_is_one_and_that_is_said(
 
 def test_boxes_need_a_detector(tmp_path: Path, data: Path) -> None:
     classifier = tiny_models.write_colors(tmp_path / "colors.tflite")
-    with pytest.raises(TargetError, match=r"no outputs of a detector .*found scores \[1, 3\]"):
+    with pytest.raises(
+        TargetError, match=r"boxes\. .*no outputs of a detector .*found:\n  scores \[1, 3\]"
+    ):
         evaluate(classifier, data)
     with pytest.raises(TargetError, match=r"no outputs of a detector"):
         evaluate(classifier, data, metric="map50")
+
+
+def test_labels_settle_a_shape_of_two_families(tmp_path: Path) -> None:
+    values = np.zeros((1, 4 * 8 + 2 * 4 + 2, 7), np.float32)  # of strides 8, 16 and 32
+    values[0, :3, :4] = [[4, 4, 8, 8], [20, 12, 8, 8], [12, 4, 8, 8]]
+    values[0, 0, 4:] = [0.9, 0.8, 0.1]
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tiny.fixed({"y": values}, (32, 64)))
+    picture = tmp_path / "p.ppm"
+    picture.write_bytes(tiny.spot_picture({}))
+    assert run(path, [picture]).results[0].outputs is not None
+    (result,) = run(path, [picture], labels=["cat", "dog"]).results
+    assert result.detections is not None
+    (found,) = result.detections
+    assert found.label == "cat"
+    assert found.score == pytest.approx(0.72)
+    with pytest.raises(TargetError, match="a YOLO with 3 classes, or with 2 and an objectness"):
+        evaluate(path, write_data(tmp_path / "data"))
 
 
 def test_a_model_that_says_it_detects_and_does_not_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from edgekit.flatbuffer.tables import Table, pack
 from edgekit.manifest import Manifest, Output
 from edgekit.runtime import TensorSpec
 from edgekit.vision.outputs.decoder import Decoder
-from edgekit.vision.outputs.find import find_decoder, open_decoder
+from edgekit.vision.outputs.find import open_decoder
 
 # Two anchors in a picture of 32 x 32: the left half is class 1, the lower right is class 0.
 ANCHORS = np.array([[0.5, 0.25, 1.0, 0.5], [0.75, 0.75, 0.5, 0.5]], np.float32)
@@ -98,7 +98,6 @@ def test_standard_metadata_say_it_too(pixels: bool, tmp_path: Path) -> None:
 
 
 def test_four_outputs_without_a_word_are_not_guessed() -> None:
-    assert find_decoder(SPECS, (32, 32)) is None
     with pytest.raises(TargetError, match=r"(?s)found:\n  d \[1, 3, 4\]\n  a \[1, 3\].*Known"):
         open_decoder(SPECS, (32, 32))
 
@@ -108,7 +107,8 @@ def test_outputs_of_other_shapes_than_their_roles_are_none() -> None:
     for place, shape in ((0, (1, 3, 5)), (1, (1, 4)), (3, (0,))):
         wrong = list(SPECS)
         wrong[place] = TensorSpec(SPECS[place].name, shape, "float32")
-        assert find_decoder(wrong, (32, 32), manifest) is None
+        with pytest.raises(TargetError):
+            open_decoder(wrong, (32, 32), manifest)
 
 
 def test_a_threshold_that_is_no_number_is_the_usual_one() -> None:
