@@ -11,6 +11,7 @@ from edgekit.vision.outputs.decoder import Decoder, Look
 from edgekit.vision.outputs.postprocess import open_postprocess
 from edgekit.vision.outputs.ssd import open_ssd
 from edgekit.vision.outputs.yolo import open_yolo
+from edgekit.vision.outputs.yolo_heads import open_heads
 
 # In the order in which they are asked: from what says itself what it is to what is told by
 # shapes alone.
@@ -19,6 +20,7 @@ FAMILIES: Mapping[str, Callable[[Look], Decoder | None]] = {
     "postprocess": open_postprocess,
     "blazeface": open_blazeface,
     "yolo": open_yolo,
+    "yolov8-heads": open_heads,
 }
 
 

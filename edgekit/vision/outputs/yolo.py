@@ -34,9 +34,9 @@ Kind = Literal["yolov5", "yolov8", "yolov10", "yolox"]
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 _FEWEST = 20  # cells of an input that is large enough to find anything in
 _SHARES = 2.0  # shares of the input stay below it, pixels do not
-_THRESHOLD = 0.25
-_SAME = 0.45  # overlap above which two boxes of a class are one object
-_MOST = 300
+THRESHOLD = 0.25
+SAME = 0.45  # overlap above which two boxes of a class are one object
+MOST = 300
 _MOST_FINISHED = 1000  # rows of boxes that were suppressed already
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def open_yolo(look: Look) -> Decoder | None:
     Raises:
         TargetError: The shape fits two families, and nothing says how many classes there are.
     """
-    names = _names(look.graph) if look.graph else ()
+    names = class_names(look.graph) if look.graph else ()
     carried = look.manifest.labels if look.manifest else ()
     count = look.labels or len(names) or len(carried)
     flat = [each for each in look.outputs if len(each.shape) == 3 and each.shape[0] == 1]
@@ -77,7 +77,7 @@ def open_yolo(look: Look) -> Decoder | None:
         roles=(Role(flat[0].name, "boxes and scores", how),),
         read=_Reader(flat[0].name, layout, look.size),
         classes=layout.classes,
-        threshold=_THRESHOLD,
+        threshold=THRESHOLD,
         labels=names,
         preprocessing=Preprocessing(resize="letterbox"),
     )
@@ -133,7 +133,7 @@ def _fitting(classes: int, columns: int) -> int:
     return classes if 0 < classes < columns else columns
 
 
-def _names(graph: Graph) -> tuple[str, ...]:
+def class_names(graph: Graph) -> tuple[str, ...]:
     """Return the names of the classes in the dictionary that Ultralytics appends; else ()."""
     for content in associated_files(graph.file).values():
         if content.lstrip().startswith(b"{"):
@@ -181,7 +181,7 @@ class _Reader:
         half = places[:, 2:] / 2
         boxes = np.concatenate([places[:, :2] - half, places[:, :2] + half], axis=1)
         unit = self._unit(values[:, :2])
-        return nms(Detections(boxes * unit, scores, classes), _SAME, limit=_MOST)
+        return nms(Detections(boxes * unit, scores, classes), SAME, limit=MOST)
 
     def _scores(
         self, values: NDArray[np.float32], threshold: float
