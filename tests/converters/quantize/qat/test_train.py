@@ -1,6 +1,7 @@
 """From `--qat EPOCHS` to the file: what is learned, from what, and what is refused."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +191,8 @@ def test_what_was_trained_is_compared_with_the_default_and_said(
     data(tmp_path, n=640)
     recipe = Recipe(model=str(tmp_path / "net.keras"), qat=4, data=str(tmp_path / "data.npz"))
     quantize(recipe, tmp_path / "one.tflite")
-    assert "On 64 samples held out from training" in caplog.text
-    assert "the first was kept" in caplog.text
+    said = r"On 64 samples held out from training, .* the (first|second) was kept"
+    assert re.search(said, caplog.text)
 
 
 @pytest.mark.slow
