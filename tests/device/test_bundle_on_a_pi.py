@@ -210,6 +210,18 @@ def test_a_model_names_what_is_in_a_picture(pi: Pi) -> None:
     assert found["score"] == pytest.approx(wanted["score"], abs=pi.board.steps / 256)
 
 
+def test_the_demo_runs_on_pictures_and_on_drawn_frames(pi: Pi) -> None:
+    live = ("demo", "classify", "--model", MODEL, "--headless")
+    on_picture = pi.edgekit(*live, "--source", "red.png")
+    wanted = here(*live, "--source", "red.png", cwd=pi.home)
+    assert (on_picture["frames"], on_picture["seen"]) == (1, wanted["seen"])
+    if pi.board not in {BOARDS[0], BOARDS[-1]}:
+        return  # those between have the same OpenCV as the first
+    drawn = pi.edgekit(*live, "--source", "synthetic:320x240", "--frames", "5")
+    assert drawn["frames"] == 5
+    assert list(drawn["ms"]) == ["capture", "preprocess", "inference", "postprocess", "total"]
+
+
 def test_profile_measures_there(pi: Pi) -> None:
     found = pi.edgekit("profile", MODEL, "--runs", "3", "--warm-up", "0")
     assert (found["kind"], found["runs"]) == ("measured", 3)
