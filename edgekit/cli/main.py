@@ -30,6 +30,10 @@ class LazyGroup(click.Group):
             "edgekit_demos.quickstart:quickstart",
             "The whole flow on carried data.",
         ),
+        "train": (
+            "edgekit_converters.cli.train:train",
+            "A detector or classifier of one's own.",
+        ),
         "convert": ("edgekit_converters.cli.convert:convert", "A Keras model for each target."),
         "quantize": ("edgekit_converters.cli.quantize:quantize", "Quantization alone."),
         "prune": ("edgekit_converters.cli.prune:prune", "Remove channels or weights."),

@@ -102,7 +102,7 @@ def relu(x: Any, name: str) -> Any:
     return keras.layers.ReLU(6.0, name=name)(x)
 
 
-def _v1(x: Any, width: float, whole: bool) -> Features:  # noqa: FBT001 (as the table calls it)
+def _v1(x: Any, width: float, whole: bool) -> Features:
     def convolved(x: Any, name: str, filters: int, kernel: int, stride: int = 1) -> Any:
         x = keras.layers.Conv2D(
             filters, kernel, stride, padding="same", use_bias=False, name=name
@@ -118,15 +118,13 @@ def _v1(x: Any, width: float, whole: bool) -> Features:  # noqa: FBT001 (as the 
             taps[stride] = x
             stride *= 2
         depth = f"conv_dw_{number}"
-        x = keras.layers.DepthwiseConv2D(
-            3, step, padding="same", use_bias=False, name=depth
-        )(x)
+        x = keras.layers.DepthwiseConv2D(3, step, padding="same", use_bias=False, name=depth)(x)
         x = relu(norm(x, f"{depth}_bn"), f"{depth}_relu")
         x = convolved(x, f"conv_pw_{number}", int(filters * width), 1)
     return Features({**taps, stride: x}, x)
 
 
-def _v2(x: Any, width: float, whole: bool) -> Features:  # noqa: FBT001 (as the table calls it)
+def _v2(x: Any, width: float, whole: bool) -> Features:
     def pointwise(x: Any, name: str, bn: str, filters: int) -> Any:
         return norm(keras.layers.Conv2D(filters, 1, use_bias=False, name=name)(x), bn)
 

@@ -28,7 +28,9 @@ def train_file(request: TrainRequest, output: Path) -> TrainResult:
         InputError: The data or the weights cannot be used.
     """
     if output.suffix != ".keras":
-        msg = f"A trained model is written as .keras; found {output}.\nSay -o {output.stem}.keras"
+        msg = (
+            f"A trained model is written as .keras; found {output}.\nSay -o {output.stem}.keras"
+        )
         raise UsageError(msg)
     absolute = dataclasses.replace(
         request,

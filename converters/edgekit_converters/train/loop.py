@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,37 +169,37 @@ class Training:
 
         return step  # type: ignore[no-any-return] # TensorFlow has no types
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Generator[Batch, None, None]:
         """Prepare batches in another thread, in order."""
-        first = self._state.epoch * self._plan.steps
-        ready: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
+        steps = range(
+            self._state.epoch * self._plan.steps, self._plan.epochs * self._plan.steps
+        )
+        places = threading.Semaphore(_AHEAD)
+        ready: queue.SimpleQueue[Batch | BaseException] = queue.SimpleQueue()
         over = threading.Event()
 
         def work() -> None:
             try:
-                for step in range(first, self._plan.epochs * self._plan.steps):
-                    made = self._batch(step)
-                    while not over.is_set():
-                        try:
-                            ready.put(made, timeout=0.1)
-                            break
-                        except queue.Full:
-                            continue
+                for step in steps:
+                    places.acquire()
                     if over.is_set():
                         return
+                    ready.put(self._batch(step))
             except BaseException as error:  # noqa: BLE001 (raised again where it is awaited)
                 ready.put(error)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
-            while True:
+            for _ in steps:
                 made = ready.get()
+                places.release()
                 if isinstance(made, BaseException):
                     raise made
                 yield made
         finally:
             over.set()
+            places.release()
             thread.join()
 
     def _judge(self) -> None:

@@ -64,7 +64,7 @@ def histogram(pixels: Pixels) -> NDArray[np.float64]:
     step = max(1, min(pixels.shape[:2]) // 64)
     few = pixels[::step, ::step].reshape(-1, 3) >> 6
     counts = np.bincount(few @ np.array([16, 4, 1], np.uint8), minlength=64)
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 def hold_out(

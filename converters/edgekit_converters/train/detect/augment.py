@@ -64,6 +64,7 @@ class Views:
         read: Gives the pixels of one, by its place.
         size: Side of a view.
         meaning: Which changes are allowed.
+        mosaic: Share of views that are made of four pictures.
     """
 
     def __init__(
@@ -72,13 +73,15 @@ class Views:
         read: Callable[[int], Pixels],
         size: int,
         meaning: Meaning,
+        *,
+        mosaic: float = _MOSAIC,
     ) -> None:
         self._items, self._read = items, read
-        self._size, self._meaning = size, meaning
+        self._size, self._meaning, self._share = size, meaning, mosaic
 
     def __call__(self, place: int, rng: np.random.Generator) -> View:
         """Make a view of one picture, or of it and three others."""
-        if rng.random() < _MOSAIC:
+        if rng.random() < self._share:
             view = self._mosaic(place, rng)
         else:
             view = self._single(place, (self._size, self._size), rng)
@@ -91,8 +94,8 @@ class Views:
         rng.shuffle(places)
         canvas = np.empty((size, size, 3), np.uint8)
         parts = []
-        corners = ((0, 0, column, row), (column, 0, size, row))
-        corners += ((0, row, column, size), (column, row, size, size))
+        corners = [(0, 0, column, row), (column, 0, size, row)]
+        corners += [(0, row, column, size), (column, row, size, size)]
         for each, (left, top, right, bottom) in zip(places, corners, strict=True):
             view = self._single(each, (bottom - top, right - left), rng)
             canvas[top:bottom, left:right] = view.pixels
@@ -101,14 +104,11 @@ class Views:
         boxes, classes, doubtful = (np.concatenate(each) for each in zip(*parts, strict=True))
         return View(canvas, boxes, classes, doubtful)
 
-    def _single(
-        self, place: int, size: tuple[int, int], rng: np.random.Generator
-    ) -> View:
+    def _single(self, place: int, size: tuple[int, int], rng: np.random.Generator) -> View:
         pixels, item = self._read(place), self._items[place]
         matrix = self._map(pixels.shape[:2], size, rng)
-        scale = np.array(
-            [pixels.shape[1] / (item.size or pixels.shape)[1], pixels.shape[0] / (item.size or pixels.shape)[0]] * 2
-        )
+        height, width = item.size or pixels.shape[:2]
+        scale = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2)
         boxes = moved((item.boxes * scale).astype(np.float32), matrix)
         inside = clip(boxes, size)
         seen = area(inside) / np.maximum(area(boxes), 1e-6)
@@ -117,7 +117,7 @@ class Views:
         clear = (seen >= _SEEN) & (sides >= _SMALLEST) & ~vague
         doubt = ~clear & ((seen >= _GONE) | vague)
         fill = tuple(int(value) for value in rng.integers(0, 256, 3))
-        shown = opencv.warp(pixels, matrix, size, fill)
+        shown = opencv.transform(pixels, matrix, size, fill)
         return View(shown, inside[clear], item.classes[clear], inside[doubt])
 
     def _map(
@@ -145,7 +145,7 @@ class Views:
 
 
 def moved(boxes: Boxes, matrix: NDArray[np.float64]) -> Boxes:
-    """Take boxes through a map that `opencv.warp` takes pixels through.
+    """Take boxes through a map that `opencv.transform` takes pixels through.
 
     Args:
         boxes: Shape (N, 4).

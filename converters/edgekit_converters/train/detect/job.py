@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from edgekit.data.annotations import Annotated, Annotations, open_annotations
 from edgekit.data.boxes import Detections
 from edgekit.data.find import files_below
 from edgekit.data.images import SUFFIXES, read_image
-from edgekit.data.opencv import Pixels
 from edgekit.errors import DataError, UsageError
 from edgekit.evaluation.boxes import MeanPrecision, MeanPrecision50
 from edgekit.evaluation.detection import LOWEST, detect
@@ -29,12 +28,12 @@ from edgekit.runtime import TensorSpec
 from edgekit.vision.detector import Detector
 from edgekit.vision.drawing import draw
 from edgekit.vision.outputs.find import open_decoder
-from edgekit.vision.outputs.ssd import Coding, Level, anchors
+from edgekit.vision.outputs.ssd import Coding, anchors
 from edgekit_converters.train.backbones import load_weights
-from edgekit_converters.train.detect.anchors import choose
 from edgekit_converters.train.detect.augment import Meaning, View, Views
-from edgekit_converters.train.detect.loss import detection_loss
 from edgekit_converters.train.detect.network import BOXES, INPUT, SCORES, detector
+from edgekit_converters.train.detect.sizes import choose
+from edgekit_converters.train.detect.teaching import detection_loss
 from edgekit_converters.train.loop import Batch, Plan, Training
 from edgekit_converters.train.pictures import Pictures
 from edgekit_converters.train.request import TrainRequest, TrainResult
@@ -44,6 +43,7 @@ MODEL, SHEET = "model.keras", "detections.jpg"
 _HELD_OUT_SETS = ("test", "val")
 _SHOWN = 12  # pictures of the sheet
 _TILE = 320
+_SPREAD = 0.35  # of the logarithm of their sizes
 _SHAPES = 20_000  # boxes that anchors are found from
 
 _PREPROCESSING = Preprocessing.from_range(-1, 1)
@@ -91,9 +91,9 @@ def train_detector(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Trai
     if wishes.weights:
         load_weights(model, Path(wishes.weights))
     coding = Coding(levels=levels)
-    manifest = _manifest(wishes, data, coding)
+    manifest = _manifest(data, coding)
     judge = functools.partial(_judged, model, manifest, data)
-    batches = _Batches(data, wishes, coding)
+    batches = _Batches(data, wishes)
     training = Training(
         model,
         detection_loss(anchors(levels, (wishes.size, wishes.size)), coding.scales),
@@ -151,7 +151,9 @@ def _without(found: Annotations, skip: Sequence[str]) -> list[Annotated]:
     """
     left = list(found.items)
     for name in skip:
-        rest = [item for item in left if name not in {item.name, item.path.name, item.path.stem}]
+        rest = [
+            item for item in left if name not in {item.name, item.path.name, item.path.stem}
+        ]
         if len(rest) == len(left):
             msg = f"{found.description}: --skip {name} is none of the pictures."
             raise DataError(msg)
@@ -166,9 +168,7 @@ def _sides(
     name = next((each for each in _HELD_OUT_SETS if each in found.sets), None)
     if name is not None:
         held = [item for item in items if name in item.sets]
-        training = [
-            item for item in items if not item.sets & {*_HELD_OUT_SETS} and item.sets
-        ]
+        training = [item for item in items if not item.sets & {*_HELD_OUT_SETS} and item.sets]
         _log.warning(
             "%s: learned from %d pictures; judged by the %d of '%s'.",
             found.description.partition(":")[0],
@@ -218,7 +218,7 @@ def _shapes(data: _Data, wishes: TrainRequest) -> Any:
     shapes = sides[rng.integers(len(sides), size=_SHAPES)] * wishes.size
     turned = rng.random(len(shapes)) < (0.5 if wishes.turn else 0.0)
     shapes[turned] = shapes[turned, ::-1]
-    shapes *= np.exp(rng.uniform(*np.log([0.7, 1.4]), (len(shapes), 1)))
+    shapes *= np.exp(rng.uniform(-_SPREAD, _SPREAD, (len(shapes), 1)))
     shapes[rng.random(len(shapes)) < 0.5] *= 0.6  # of mosaics
     return np.clip(shapes, 8.0, wishes.size * 0.95)
 
@@ -226,14 +226,13 @@ def _shapes(data: _Data, wishes: TrainRequest) -> Any:
 class _Batches:
     """Makes the batch of each step from the seed and its number alone."""
 
-    def __init__(self, data: _Data, wishes: TrainRequest, coding: Coding) -> None:
+    def __init__(self, data: _Data, wishes: TrainRequest) -> None:
         self._seed, self._size = wishes.seed, min(wishes.batch, len(data.training))
         self._count = len(data.training)
         self.steps = max(1, self._count // self._size)
-        pictures = Pictures([_reader(item) for item in data.training], wishes.size)
+        pictures = Pictures([item.read for item in data.training], wishes.size)
         meaning = Meaning(mirror=wishes.mirror, turn=wishes.turn)
         self._views = Views(data.training, pictures, wishes.size, meaning)
-        del coding
 
     def __call__(self, step: int) -> Batch:
         """Make one."""
@@ -242,10 +241,6 @@ class _Batches:
         rng = np.random.default_rng([self._seed, epoch, index])
         places = order[index * self._size : (index + 1) * self._size]
         return collated([self._views(int(place), rng) for place in places])
-
-
-def _reader(item: Annotated) -> Callable[[], Pixels]:
-    return item.read
 
 
 def collated(views: Sequence[View]) -> Batch:
@@ -264,7 +259,7 @@ def collated(views: Sequence[View]) -> Batch:
     return inputs, {"boxes": boxes, "classes": classes, "doubtful": doubtful}
 
 
-def _manifest(wishes: TrainRequest, data: _Data, coding: Coding) -> Manifest:
+def _manifest(data: _Data, coding: Coding) -> Manifest:
     return Manifest(
         name="detector",
         task="detect",

@@ -40,8 +40,8 @@ def detector(
     boxes, scores = [], []
     for level, x in zip(levels, pyramid, strict=True):
         count, name = len(level.sizes), f"s{level.stride}"
-        boxes.append(_head(x, f"{name}_boxes", width, count, 4))
-        scores.append(_head(x, f"{name}_scores", width, count, classes, _RARE))
+        boxes.append(_head(x, f"{name}_boxes", width, (count, 4)))
+        scores.append(_head(x, f"{name}_scores", width, (count, classes), _RARE))
     outputs = {BOXES: _joined(boxes, BOXES), SCORES: _joined(scores, SCORES)}
     return keras.Model(picture, outputs, name="detector")
 
@@ -87,10 +87,9 @@ def _separable(x: Any, name: str, width: int, stride: int = 1) -> Any:
     return relu(norm(x, f"{name}_pw_bn"), f"{name}_pw_relu")
 
 
-def _head(
-    x: Any, name: str, width: int, count: int, values: int, prior: float = 0.5
-) -> Any:
-    """Give some values for each anchor of a level, shape (N, anchors, values)."""
+def _head(x: Any, name: str, width: int, shape: tuple[int, int], prior: float = 0.5) -> Any:
+    """Give (anchors of a cell, values) for each cell, shape (N, anchors, values)."""
+    count, values = shape
     for number in (1, 2):
         x = _separable(x, f"{name}_{number}", width)
     x = keras.layers.Conv2D(
