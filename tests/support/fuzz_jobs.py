@@ -1,5 +1,6 @@
 """What the fuzz tests run in child processes: many cases in each, the outcomes in a file."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,18 @@ def import_each(paths: list[str], log: str) -> None:
     from edgekit_converters.sources import load_source
 
     _try_each(load_source, paths, log, limit_s=120)
+
+
+def watch_each(paths: list[str], log: str) -> None:
+    """Open each film or picture as a source and look at its frames."""
+    from edgekit.vision.sources import open_source
+
+    def watch(path: str) -> None:
+        with open_source(path) as source:
+            for frame in itertools.islice(source.frames(), 100):
+                assert min(frame.size) > 0
+
+    _try_each(watch, paths, log, limit_s=60)
 
 
 def _try_each(
