@@ -31,10 +31,12 @@ STAGES = ["capture", "preprocess", "inference", "postprocess", "total"]
 SYNTHETIC = ("--source", "synthetic:320x240", "--headless")
 
 
-def edgekit(*arguments: object) -> subprocess.CompletedProcess[str]:
+def edgekit(
+    *arguments: object, environment: dict[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgekit", "demo", *map(str, arguments)],
-        env=ENVIRONMENT,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -158,6 +160,14 @@ def test_labels_that_do_not_match_are_refused(tmp_path: Path) -> None:
     done = edgekit("classify", *SYNTHETIC, "--labels", tmp_path / "labels.txt")
     assert done.returncode == 2
     assert "2 labels were given" in done.stderr
+
+
+def test_without_opencv_the_extra_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['cv2'] = None")
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    done = edgekit("classify", *SYNTHETIC, environment=ENVIRONMENT | {"PYTHONPATH": path})
+    assert done.returncode == 6
+    assert "edgekit[camera]" in done.stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import cv2
 import numpy as np
+import pytest
 
 from edgekit.data.opencv import Pixels
 from edgekit.data.video import Recorder
 
+cv2 = pytest.importorskip("cv2")
 SIZE = (48, 64)  # height and width
 
 
