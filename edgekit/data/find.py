@@ -7,6 +7,8 @@ from pathlib import Path
 from edgekit.data import images, sounds
 from edgekit.errors import DataError
 
+# Folders of these names hold a set, they are no classes.
+CONTAINERS = frozenset({"images", "img", "imgs", "jpegimages", "test", "train", "val"})
 MEDIA = images.SUFFIXES | sounds.SUFFIXES | {".npy", ".npz"}
 
 

@@ -15,8 +15,6 @@ from edgekit.data.labels import match
 from edgekit.data.samples import Dataset, Inputs
 from edgekit.errors import DataError
 
-# Folders of these names hold a set, they are no classes.
-_CONTAINERS = frozenset({"images", "img", "imgs", "jpegimages", "test", "train", "val"})
 _THREE_PARTS = re.compile(r"[^_]+_[^_]+_[^_]+")
 _NAMED = 5
 _log = logging.getLogger(__name__)
@@ -127,7 +125,7 @@ def _suffixes(path: Path, feed: Feed) -> frozenset[str]:
 
 def _refuse_containers(path: Path, groups: tuple[str, ...]) -> None:
     """Refuse a folder of sets, such as `train` and `test`, that is taken for one of classes."""
-    if {name.lower() for name in groups} <= _CONTAINERS:
+    if {name.lower() for name in groups} <= find.CONTAINERS:
         msg = (
             f"The folders in {path} have the names of sets, not of classes: "
             f"{', '.join(groups)}.\nGive the one that holds the classes: {path / groups[0]}"
@@ -155,7 +153,7 @@ def _folder_classes(
     found = sorted(set(names))
     if labels and (labelled or set(found) <= set(labels)):
         return tuple(labels), match(names, labels, str(path))
-    if not labelled and len(found) == 1 and found[0].lower() in _CONTAINERS:
+    if not labelled and len(found) == 1 and found[0].lower() in find.CONTAINERS:
         return None
     return tuple(found), match(names, found, str(path))
 

@@ -65,7 +65,7 @@ def test_any_value_in_a_coco_file(key: str, field: str, value: Any) -> None:
     opens({"p.ppm": PICTURE, "annotations.json": json.dumps(record).encode()})
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     line=st.text("0123456789.-+enaif \t\n", max_size=40) | st.text(max_size=20),
     names=st.binary(max_size=20),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from edgekit.data.annotations.annotated import Annotations, build
 from edgekit.data.annotations.coco import has_coco, read_coco
+from edgekit.data.annotations.drafts import SETS
 from edgekit.data.annotations.voc import has_voc, read_voc
 from edgekit.data.annotations.yolo import has_yolo, read_yolo
-from edgekit.data.find import what_is_in
+from edgekit.data.find import CONTAINERS, class_folders, what_is_in
 from edgekit.errors import DataError
 
 _FORMATS = (
@@ -48,8 +49,14 @@ def open_annotations(path: str | Path, labels: Sequence[str] = ()) -> Annotation
 
 
 def looks_annotated(path: str | Path) -> bool:
-    """Whether a folder or file seems to hold pictures with boxes; reads no annotation."""
+    """Whether a folder or file seems to hold pictures with boxes; reads no annotation.
+
+    A folder with a folder for each class holds none, whatever lies beside these.
+    """
     path = Path(path)
     if not path.is_dir():
         return path.suffix.lower() == ".json"
+    names = {name.lower() for name in class_folders(path)}
+    if len(names - CONTAINERS - SETS.keys()) > 1:
+        return False
     return has_coco(path) or has_yolo(path) or has_voc(path)

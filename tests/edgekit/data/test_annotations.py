@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.data.annotations import Annotations, open_annotations
+from edgekit.data.annotations import Annotations, looks_annotated, open_annotations
 from edgekit.data.images import displayed_size
 from edgekit.errors import DataError
 
@@ -348,6 +348,17 @@ def test_damaged_xml_is_named(content: bytes, tmp_path: Path) -> None:
     found = open_annotations(root)
     assert len(found) == 29
     assert "p07.xml" in found.skipped[0]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_annotated_folders_are_known_at_a_glance(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    root = write(tmp_path / "pets")
+    assert looks_annotated(root)
+    write_picture(root / "cat/one.ppm")
+    write_picture(root / "dog/one.ppm")
+    assert not looks_annotated(root)
 
 
 def test_a_folder_without_annotations_says_what_it_needs(tmp_path: Path) -> None:
