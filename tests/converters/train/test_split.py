@@ -1,5 +1,6 @@
 """Holding pictures out: whole shootings, even classes, and something left to learn from."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_other_colours_begin_a_shooting() -> None:
 def grouped(draw: st.DrawFn) -> tuple[list[list[int]], list[Any]]:
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=12))
     edges = np.cumsum([0, *sizes]).tolist()
-    groups = [list(range(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    groups = [list(range(a, b)) for a, b in itertools.pairwise(edges)]
     each = st.lists(st.integers(0, 2), min_size=1, max_size=3)
     classes = [np.array(draw(each), np.intp) for _ in range(edges[-1])]
     return groups, classes
