@@ -236,6 +236,8 @@ def test_the_page_shows_what_is_found(spots: Path, tmp_path: Path) -> None:
         begun = time.monotonic()
         lines = (tmp_path / "out.jsonl").read_text().splitlines()
         assert json.loads(lines[-1])["t"] <= time.monotonic() - begun + 10
+        with open_source(f"{address}stream.mjpg") as again:  # from one edgekit to another
+            assert next(again.frames()).size == (48, 64)
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=30)
     assert child.returncode == 130
