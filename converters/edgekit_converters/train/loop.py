@@ -109,7 +109,7 @@ class Training:
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         self._optimizer.build(model.trainable_variables)
         self._averages = [tf.Variable(each, trainable=False) for each in model.weights]
-        self._step = self._compiled(loss)
+        self._loss = loss
         self._state = _State()
 
     def run(self) -> int:
@@ -122,13 +122,16 @@ class Training:
         self._resume()
         saved, loss = time.monotonic(), math.nan
         total = plan.epochs * plan.steps
+        step: Callable[[Any, Any], Any] | None = None
         with task(self._label, total, "step") as advance, closing(self._batches()) as batches:
             advance(state.epoch * plan.steps)
             while state.epoch < plan.epochs and not self._over():
                 with task(self._epoch_label(loss), plan.steps, "step") as count:
                     losses = []
                     for _ in range(plan.steps):
-                        losses.append(self._step(*next(batches)))
+                        made = next(batches)
+                        step = step or self._compiled(made)
+                        losses.append(step(*made))
                         count(1)
                 loss = float(np.mean(losses))
                 advance(plan.steps)
@@ -148,10 +151,14 @@ class Training:
             said += f", best {self._state.best:.3f}"
         return said if math.isnan(loss) else f"{said}, loss {loss:.3f}"
 
-    def _compiled(self, loss: Loss) -> Callable[[Any, Any], Any]:
+    def _compiled(self, example: Batch) -> Callable[[Any, Any], Any]:
+        """Compile a step once for all batches, however many targets they have."""
         model, optimizer, kept = self._model, self._optimizer, self._plan.average
+        loss = self._loss
+        inputs = tf.TensorSpec((None, *example[0].shape[1:]), example[0].dtype)
+        targets = tf.nest.map_structure(_open, example[1])
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator] # TensorFlow has no types
+        @tf.function(input_signature=(inputs, targets))  # type: ignore[untyped-decorator] # TensorFlow has no types
         def step(inputs: Any, targets: Any) -> Any:
             with tf.GradientTape() as tape:
                 outputs = model(inputs, training=True)
@@ -246,3 +253,9 @@ class Training:
             *self._averages,
             *(each.value for each in self._optimizer.variables),
         ]
+
+
+def _open(array: Any) -> Any:
+    """Describe targets of which there may be more: only the last of three sizes is fixed."""
+    last = array.shape[-1] if array.ndim > 2 else None
+    return tf.TensorSpec((*[None] * (array.ndim - 1), last), array.dtype)

@@ -5,6 +5,8 @@ A shooting is a run of pictures whose names count up without a large gap and tha
 the same; colours at large are compared, in which the same table or carpet shows.
 """
 
+import logging
+import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -17,7 +19,9 @@ from edgekit.data.opencv import Pixels
 GAP = 5  # numbers that may be missing within a shooting
 ALIKE = 0.6  # share of the colours that neighbours of one shooting have in common
 _DRAWS = 500
+_FEWEST = 4  # groups
 
+_log = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 
 
@@ -75,6 +79,8 @@ def hold_out(
 ) -> tuple[list[int], list[int]]:
     """Choose the groups to hold out: of many draws the one with the evenest classes.
 
+    Where there are too few groups, they are cut into runs first, and that is said.
+
     Args:
         groups: Places of the pictures of each group; a group stays on one side.
         classes: Class numbers of the objects in each picture.
@@ -84,6 +90,13 @@ def hold_out(
     Returns:
         Places to train on and places held out, both rising.
     """
+    if len(groups) < _FEWEST:
+        _log.warning(
+            "There are %d shootings; what is held out is a part of them, and may look like "
+            "what was learned from. Judge on pictures of another day.",
+            len(groups),
+        )
+        groups = _cut(groups, share)
     count = max((int(each.max(initial=-1)) for each in classes), default=-1) + 1
     table = np.array(
         [
@@ -111,3 +124,13 @@ def hold_out(
     held = sorted(place for number in best[1] for place in groups[number])
     out = set(held)
     return [place for place in range(len(classes)) if place not in out], held
+
+
+def _cut(groups: Sequence[Sequence[int]], share: float) -> list[list[int]]:
+    """Cut groups into runs, each no longer than what is to be held out."""
+    longest = max(1, math.floor(share * sum(map(len, groups))))
+    return [
+        list(group[start : start + longest])
+        for group in groups
+        for start in range(0, len(group), longest)
+    ]
