@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import logging
 import math
 import queue
 import threading
@@ -37,6 +38,7 @@ IN_FLIGHT_LIVE = 3  # fewer, as waiting makes frames old
 
 _WINDOW = 4096  # frames that percentiles are taken of: memory does not grow
 _JOIN_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class Recognizer(Protocol):
@@ -262,11 +264,13 @@ class Pipeline(Closing):
         self._source.close()
 
     def close(self) -> None:
-        """End all threads and close the source."""
+        """End all threads and close the source; a second call does nothing."""
         self.stop()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_JOIN_S)
+            if thread.is_alive():
+                _log.warning("The %s does not end; it is left as it is.", thread.name)
 
     def summary(self) -> Summary:
         """Return how the run went so far."""
@@ -289,9 +293,8 @@ class Pipeline(Closing):
         except BaseException as error:  # noqa: BLE001 (raised where the results are taken)
             self._error = self._error or error
             self._over.set()
-            self._done.put(None)
         finally:
-            outbox.put(None)
+            outbox.put(None)  # behind what is under way, which still comes
 
     def _capture(self, outbox: _Queue) -> None:
         """Take frames where there is room for them, so that a live one is the newest."""
