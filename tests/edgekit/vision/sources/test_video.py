@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -107,3 +108,22 @@ def test_a_setting_that_this_opencv_does_not_know_is_left_out(tmp_path: Path) ->
     opened = video.open_capture(str(path), backend="NOT_BUILT_IN", settings={"NO_SUCH": 1})
     assert opened is not None
     opened.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2**31 - 1])
+@pytest.mark.parametrize("rate", [1, 2**31 - 1])
+def test_a_header_that_lies_is_not_believed(tmp_path: Path, count: int, rate: int) -> None:
+    path = write_film(tmp_path / "film.avi", 12)
+    content = bytearray(path.read_bytes())
+    main, stream = content.index(b"avih") + 8, content.index(b"strh") + 8
+    struct.pack_into("<I", content, main, 1_000_000 // rate)  # microseconds a frame
+    struct.pack_into("<I", content, main + 16, count)
+    struct.pack_into("<II", content, stream + 20, 1, rate)
+    struct.pack_into("<I", content, stream + 32, count)
+    path.write_bytes(content)
+    with open_source(str(path)) as source:
+        frames = list(source.frames())
+    assert [number_of(frame.pixels) for frame in frames] == list(range(12))
+    t = [frame.t for frame in frames]
+    assert t == sorted(set(t))
+    assert t[-1] < 60
