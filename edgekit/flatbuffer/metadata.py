@@ -37,6 +37,13 @@ _IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"
 _MAX_FILES = 256
 _MAX_FILES_BYTES = 2**26  # of all of them together
+# Roles of finished boxes and what phones call them.
+_BOX_OUTPUTS = {
+    "boxes": "location",
+    "classes": "category",
+    "scores": "score",
+    "count": "number of detections",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -240,7 +247,25 @@ def _say(
         root.name = manifest.name
     for table, tensor in zip(inputs, graph.inputs, strict=True):
         _describe_input(table, tensor, manifest)
-    place = labels_output(manifest, graph.outputs)
+    place, files = _say_outputs(outputs, manifest, graph)
+    if place is not None:
+        files[LABELS_FILE] = _label_lines(manifest.labels)
+    elif MANIFEST in graph.metadata:
+        files[LABELS_FILE] = None
+    return pack(root, _IDENTIFIER), files
+
+
+def _say_outputs(
+    outputs: list[Table], manifest: Manifest, graph: Graph
+) -> tuple[int | None, dict[str, bytes | None]]:
+    """Say what each output holds.
+
+    Returns:
+        place: Index of the output that the labels belong to, or None.
+        files: The label files that there were, each to be removed.
+    """
+    boxes = _finished_boxes(manifest, graph.outputs)
+    place = boxes["classes"] if boxes else labels_output(manifest, graph.outputs)
     files: dict[str, bytes | None] = {}
     for i, table in enumerate(outputs):
         if i == place:
@@ -248,11 +273,9 @@ def _say(
             _describe_scores(table, manifest, graph.outputs[i])
         elif table.content is None:
             table.content = _content_of("FeatureProperties")
-    if place is not None:
-        files[LABELS_FILE] = _label_lines(manifest.labels)
-    elif MANIFEST in graph.metadata:
-        files[LABELS_FILE] = None
-    return pack(root, _IDENTIFIER), files
+    for role, i in boxes.items():
+        _describe_boxes(outputs[i], role)
+    return place, files
 
 
 def _forget(inputs: list[Table], outputs: list[Table]) -> None:
@@ -433,6 +456,29 @@ def _describe_scores(table: Table, manifest: Manifest, tensor: TensorView) -> No
         description="Names of the classes.",
     )
     table.associated_files = [*kept, labels]
+
+
+def _finished_boxes(manifest: Manifest, outputs: tuple[TensorView, ...]) -> dict[str, int]:
+    """Places of the outputs by role if they are finished boxes; else nothing."""
+    roles = {each.name: each.role for each in manifest.outputs}
+    places = {roles.get(each.name, ""): i for i, each in enumerate(outputs)}
+    return places if places.keys() == _BOX_OUTPUTS.keys() else {}
+
+
+def _describe_boxes(table: Table, role: str) -> None:
+    """Say which part of finished boxes an output holds, as phones look for it."""
+    table.name = _BOX_OUTPUTS[role]
+    if role == "boxes":
+        table.content = _content_of(
+            "BoundingBoxProperties",
+            index=np.array([1, 0, 3, 2], np.uint32),
+            type=BOX_BOUNDARIES,
+        )
+    elif role == "classes":
+        table.stats = None
+        for each in table.associated_files or ():
+            if each.name == LABELS_FILE:
+                each.type = VALUE_LABELS
 
 
 def _label_lines(labels: tuple[str, ...]) -> bytes:

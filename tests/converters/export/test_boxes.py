@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import phone
 import pytest
 import tiny_detectors as tiny
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from edgekit.data.boxes import Detections
 from edgekit.data.preprocess import Placing
 from edgekit.errors import TargetError
 from edgekit.flatbuffer.graph import Graph
+from edgekit.flatbuffer.metadata import output_contents, read_standard_metadata
 from edgekit.manifest import Manifest, Output, Preprocessing
 from edgekit.vision.detector import open_detector
 from edgekit_converters.export.boxes import with_boxes
@@ -28,6 +30,7 @@ LEVELS: list[dict[str, Any]] = [
 ]
 ANCHORS = 2 * 4 * 2 + 1 * 2
 CLASSES = 3
+PHONE = ("location", "category", "score", "number of detections")
 
 
 def manifest(**decoding: Any) -> Manifest:
@@ -107,6 +110,36 @@ def test_the_file_says_what_its_outputs_are(tmp_path: Path) -> None:
     assert detector.decoder.kind == "postprocess"
     assert detector.decoder.classes == CLASSES
     assert detector.threshold == 0.3
+
+
+def test_phones_are_told_which_output_is_which() -> None:
+    raw = write_manifest(tiny.fixed(drawn(1), SIZE), manifest())
+    graph = Graph(with_boxes(raw))
+    said = read_standard_metadata(graph)
+    assert said.boxes
+    assert said.labels == ("a", "b", "c")
+    assert said.labels_output == 1
+    contents = output_contents(graph)
+    assert [each.name for each in contents] == list(PHONE)
+    assert contents[0].box_order == (1, 0, 3, 2)
+    assert not contents[0].box_pixels
+
+
+def test_mediapipe_finds_the_same(tmp_path: Path) -> None:
+    raw = write_manifest(tiny.fixed(drawn(1), SIZE), manifest())
+    expected = found_by(raw, tmp_path)
+    path = tmp_path / "boxes.tflite"
+    path.write_bytes(with_boxes(raw))
+    picture = tmp_path / "black.ppm"
+    picture.write_bytes(tiny.spot_picture({}, SIZE))
+    found = phone.detect(path, picture, 0.3)
+    assert [each[0] for each in found] == ["abc"[number] for number in expected.classes]
+    np.testing.assert_allclose([each[1] for each in found], expected.scores, atol=1e-5)
+    corners = np.array([(x, y, x + wide, y + high) for _, _, x, y, wide, high in found])
+    # Theirs are whole numbers, and those that reach beyond the upper left keep their size.
+    inside = expected.boxes[:, :2].min(axis=1) > 0
+    np.testing.assert_allclose(corners[:, :2], expected.boxes[:, :2], atol=2)
+    np.testing.assert_allclose(corners[inside], expected.boxes[inside], atol=2)
 
 
 def test_a_model_without_raw_heads_is_refused() -> None:
