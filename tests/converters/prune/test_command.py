@@ -140,7 +140,7 @@ def test_clusters_say_that_they_buy_no_speed(model: Path, tmp_path: Path) -> Non
 
 def test_help_names_the_methods_that_exist_and_has_examples() -> None:
     done = call("--help")
-    assert "[channels|magnitude|2:4|block|cluster]" in done.stdout
+    assert "[channels|magnitude|2:4|block|cluster|activations]" in done.stdout
     assert "edgekit prune" in done.stdout.partition("Examples:")[2]
 
 
