@@ -12,9 +12,10 @@ carried card detector with one inference thread and no drawing:
   and clip. It runs in an environment of its own: EDGEKIT_MEDIAPIPE_PYTHON names its
   interpreter; without it this part is left out.
 
-All of them take turns, each in a process of its own; the median of the rounds counts. Where
-other work shares the processor, stages that overlap have nothing to gain: see `load`.
-Prints JSON, exit code 1 if one of the claims does not hold.
+All of them take turns, each in a process of its own; the median of the rounds counts.
+`of_cores` says how much of all cores the pipeline kept busy: near 1 it is they that set the
+bound, not a stage. Where other work shares the processor, stages that overlap have nothing
+to gain: see `load`. Prints JSON, exit code 1 if one of the claims does not hold.
 """
 
 import argparse
@@ -94,11 +95,12 @@ def run_pipeline(model: str, clip: str) -> dict[str, Any]:
     """Run the pipeline in this process."""
     detector = open_detector(model, threads=1, probe=False)
     detector(next(open_source(clip).frames()).pixels)
-    found = 0
+    found, spent = 0, time.process_time()
     with Pipeline(open_source(clip), detector, tracker=Tracker()) as pipeline:
         for result in pipeline:
             found += len(result.detections)
     summary = pipeline.summary()
+    spent = time.process_time() - spent
     longest = max(summary.busy_s.values())
     return {
         "frames": summary.frames,
@@ -106,6 +108,7 @@ def run_pipeline(model: str, clip: str) -> dict[str, Any]:
         "found": found,
         "busy_s": summary.busy_s,
         "overhead": 1 - longest / summary.seconds,
+        "of_cores": spent / summary.seconds / machine().cores,
         "ms": to_json(summary.ms),
     }
 
@@ -186,6 +189,7 @@ def summed_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "fps": statistics.median(row["edgekit"]["fps"] for row in rows),
         "of_bound": of_bound,
+        "of_cores": statistics.median(row["edgekit"]["of_cores"] for row in rows),
         "overhead": overhead,
         "ratio": None,
         "holds": {
