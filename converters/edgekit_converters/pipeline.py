@@ -25,6 +25,7 @@ from edgekit.flatbuffer.graph import Graph
 from edgekit.manifest import Manifest, Source
 from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
+from edgekit_converters.export.boxes import coding_of, with_boxes
 from edgekit_converters.export.checks import misfits, problems, refuse
 from edgekit_converters.export.compiled import Compiled, compile_artifact, need_compiler
 from edgekit_converters.export.fitting import Rewritten, fit
@@ -283,7 +284,10 @@ def _drafts(
     for plan in planned:
         name = plan.target.name
         content = finish(
-            Path(converted.files[plan.scheme]).read_bytes(), plan.io, converted.preprocessing
+            Path(converted.files[plan.scheme]).read_bytes(),
+            plan.io,
+            converted.preprocessing,
+            outputs="float32" if recipe.finished_boxes else None,
         )
         rewritten: tuple[Rewritten, ...] = ()
         if recipe.rewrite:
@@ -291,6 +295,8 @@ def _drafts(
         graph = Graph(content)
         reasons[name] = misfits(graph, plan.target, integer_only=recipe.integer_only)
         manifest = _manifest(plan, converted, recipe, graph)
+        if recipe.finished_boxes:
+            coding_of(manifest)
         path = folder / names[name]
         atomic_write(path, write_manifest(content, manifest))
         try:
@@ -322,8 +328,10 @@ def _finish(
     evidence = {"verify": to_json(found), "runtimes": list(runtimes)}
     manifest = replace(draft.manifest, evidence=evidence)
     content = write_manifest(draft.path.read_bytes(), manifest)
-    atomic_write(draft.path, content)
     graph = Graph(content)
+    if recipe.finished_boxes:
+        content = with_boxes(content)
+    atomic_write(draft.path, content)
     warnings = (
         *problems(graph, plan.scheme, plan.target),
         *(f"{each.text} {each.remedy}" for each in found.findings),

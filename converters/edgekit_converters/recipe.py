@@ -45,6 +45,8 @@ class Recipe:
         keep_float: Layers that stay in float, by name.
         auto_keep_float: Whether the fewest layers stay in float that meet `max_drop`.
         diagnose: Whether every layer is compared with float.
+        finished_boxes: Whether a detector decodes and suppresses inside its graph, as apps of
+            others expect it.
         max_drop: Highest accepted loss of the metric in percentage points; None for any.
         metric: Metric of the evaluation; None takes the task's own.
         prune: Amount to prune, e.g. `channels:0.5`; None for no pruning.
@@ -84,6 +86,7 @@ class Recipe:
     keep_float: tuple[str, ...] = ()
     auto_keep_float: bool = False
     diagnose: bool = False
+    finished_boxes: bool = False
     max_drop: float | None = None
     metric: str | None = None
     prune: str | None = None

@@ -6,6 +6,7 @@ import pytest
 import tiny_detectors as tiny
 
 from edgekit.artifact import read_manifest
+from edgekit.errors import TargetError
 from edgekit.evaluation.compare import compare
 from edgekit.evaluation.evaluate import evaluate
 from edgekit.evaluation.run import run
@@ -57,3 +58,32 @@ def test_the_artifact_of_a_detector_finds_what_the_keras_model_finds(
     assert found.agreement == 1.0
     assert found.max_abs_diff is not None
     assert found.max_abs_diff < 1
+
+
+def test_with_finished_boxes_an_artifact_finds_the_same(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        model=str(model),
+        targets=("android",),
+        calibrate=str(data),
+        evaluate=str(data),
+        finished_boxes=True,
+    )
+    (made,) = convert(recipe, tmp_path / "out").artifacts
+    assert made.io == "uint8"
+    manifest = read_manifest(Path(made.path))
+    assert manifest is not None
+    assert manifest.decoding == {"kind": "postprocess", "threshold": 0.5}
+    found = compare(model, made.path, data)
+    assert found.agreement == 1.0
+    assert found.max_abs_diff is not None
+    assert found.max_abs_diff < 1
+
+
+def test_finished_boxes_of_what_is_no_detector_are_refused(
+    spots_model: Path, spots: Path, tmp_path: Path
+) -> None:
+    recipe = Recipe(model=str(spots_model), calibrate=str(spots), finished_boxes=True)
+    with pytest.raises(TargetError, match="no detector with raw SSD heads"):
+        convert(recipe, tmp_path / "out")

@@ -98,6 +98,12 @@ _OPTIONS = (
         default=None,
         help="Say which layers lose in integers, why, and what helps.",
     ),
+    click.option(
+        "--finished-boxes",
+        is_flag=True,
+        default=None,
+        help="A detector gives boxes instead of raw heads, as MediaPipe expects it.",
+    ),
     click.option("--evaluate", metavar="DATA", help="Labelled data, for the accuracy."),
     click.option("--metric", help="Metric of the evaluation."),
     click.option(

@@ -11,19 +11,27 @@ _ROLES = {"SOFTMAX": "probabilities", "LOGISTIC": "probabilities"}
 _PASSING = {"DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
 
 
-def finish(converted: bytes, io: IoType, preprocessing: Preprocessing | None) -> bytes:
+def finish(
+    converted: bytes,
+    io: IoType,
+    preprocessing: Preprocessing | None,
+    *,
+    outputs: IoType | None = None,
+) -> bytes:
     """Give a converted model, whose inputs and outputs are float32, the form of a target.
 
     Args:
         converted: The model.
         io: Type of its inputs and outputs.
         preprocessing: How pictures are prepared; a uint8 input takes their raw pixels.
+        outputs: Type of the outputs, where it is another one.
 
     Raises:
         InputError: The model's inputs or outputs cannot have that type.
     """
     if io != "float32":
-        converted = with_io(converted, io, pixels=preprocessing if io == "uint8" else None)
+        pixels = preprocessing if io == "uint8" else None
+        converted = with_io(converted, io, outputs=outputs, pixels=pixels)
     return with_short_names(converted)
 
 

@@ -43,11 +43,8 @@ def with_boxes(model: bytes) -> bytes:
         InputError: The file is damaged.
     """
     graph = Graph(read_model(model))
-    manifest = graph_manifest(graph)
-    if manifest is None or (manifest.decoding or {}).get("kind") != SSD:
-        msg = f"{graph.file.name} is no detector with raw SSD heads that edgekit made."
-        raise TargetError(msg)
-    coding = from_json(Coding, dict(manifest.decoding or {}), "the manifest's decoding")
+    manifest = graph_manifest(graph) or Manifest()
+    coding = coding_of(manifest)
     boxes, scores = (_output(graph, manifest, role) for role in ("boxes", "scores"))
     writer = _Writer(graph)
     given = scores.index
@@ -66,6 +63,23 @@ def with_boxes(model: bytes) -> bytes:
         decoding={"kind": KIND, "threshold": coding.threshold},
     )
     return write_manifest(writer.packed(made), told)
+
+
+def coding_of(manifest: Manifest) -> Coding:
+    """Return how the boxes of a detector are coded.
+
+    Raises:
+        TargetError: The model is no detector with raw heads.
+    """
+    decoding = dict(manifest.decoding or {})
+    if decoding.get("kind") != SSD:
+        msg = (
+            f"{manifest.name or 'The model'} is no detector with raw SSD heads: its manifest "
+            f"has the decoding {decoding.get('kind', 'of none')}.\n"
+            "Finished boxes are made of what `edgekit train detect` writes."
+        )
+        raise TargetError(msg)
+    return from_json(Coding, decoding, "the manifest's decoding")
 
 
 def _output(graph: Graph, manifest: Manifest, role: str) -> TensorView:
