@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -195,7 +194,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_parts_that_are_shared_over_and_over_are_refused(model: Table) -> None:
-    builder = flatbuffers.Builder(0)
+    builder = tables._Builder(0)
     graph = tables._pack_table(builder, model.subgraphs[0])
     count = 100_000
     builder.StartVector(4, count, 4)
@@ -207,6 +206,18 @@ def test_parts_that_are_shared_over_and_over_are_refused(model: Table) -> None:
     builder.Finish(builder.EndObject(), file_identifier=b"TFL3")
     with pytest.raises(InputError, match="refer to each other over and over"):
         read_model(bytes(builder.Output()))
+
+
+def test_equal_vectors_of_numbers_are_written_once(model: Table) -> None:
+    sizes = [len(pack(model))]
+    for _ in range(10):
+        tensor = Table("Tensor", name="", shape=np.arange(1000, dtype=np.int32))
+        model.subgraphs[0].tensors.append(tensor)
+        sizes.append(len(pack(model)))
+    assert sizes[1] - sizes[0] > 4000
+    assert sizes[-1] - sizes[1] < 1000
+    again = read_model(pack(model)).model.subgraphs[0].tensors[-10:]
+    assert all(np.array_equal(each.shape, np.arange(1000)) for each in again)
 
 
 def test_a_tensor_of_absurd_rank_is_refused(model: Table) -> None:
