@@ -14,12 +14,12 @@ from edgekit.evaluation.evaluate import Evaluation, evaluate
 from edgekit.manifest import Overrides
 from edgekit.measure import Summary
 from edgekit.profiling.profile import profile_many
-from edgekit_converters.prune.amount import Method
+from edgekit_converters.prune.amount import Amount, Method
 
 _log = logging.getLogger(__name__)
 
 BEFORE, AFTER = "before", "after"  # <name>.tflite and <name>.int8.tflite
-_FASTER = 0.9  # of the time before; anything above may be noise
+_NOISE = 0.1  # of the time before; what is less may be chance
 
 _WHY_NOT: dict[Method, str] = {
     "magnitude": "zeros are multiplied like any other number",
@@ -124,19 +124,29 @@ def download(file: Path) -> int:
     return len(gzip.compress(file.read_bytes(), mtime=0))
 
 
-def advice(method: Method, before: Side, after: Side) -> str | None:
-    """Say in one sentence where a pruning bought no speed, and what would buy it."""
-    if method not in _WHY_NOT or before.latency_ms is None or after.latency_ms is None:
+def advice(amount: Amount, before: Side, after: Side) -> str | None:
+    """Say in one sentence where a pruning bought less speed than one may expect.
+
+    1. Zeros bought none: why, and what would buy it.
+    2. A share of the latency was asked for, and less is gone.
+    """
+    if before.latency_ms is None or after.latency_ms is None:
         return None
     one, other = before.latency_ms, after.latency_ms
-    if other.median <= _FASTER * one.median:
-        return None
-    return (
-        f"No speed was bought: a run takes {other.median:.3g} ms here "
-        f"({other.p5:.3g} to {other.p95:.3g}) and took {one.median:.3g} ms "
-        f"({one.p5:.3g} to {one.p95:.3g}), because {_WHY_NOT[method]}; "
-        "--method channels makes a model faster."
+    times = (
+        f"a run takes {other.median:.3g} ms here ({other.p5:.3g} to {other.p95:.3g}) and took "
+        f"{one.median:.3g} ms ({one.p5:.3g} to {one.p95:.3g})"
     )
+    gone = 1 - other.median / one.median
+    if amount.method in _WHY_NOT and gone < _NOISE:
+        why = f"because {_WHY_NOT[amount.method]}; --method channels makes a model faster"
+        return f"No speed was bought: {times}, {why}."
+    if amount.kind == "latency" and gone < amount.share - _NOISE / 2:
+        busy = "The machine may be busy: ask again when it is idle, or ask for more"
+        return (
+            f"{amount.share:.0%} of the time were to go, and {gone:.0%} went: {times}. {busy}."
+        )
+    return None
 
 
 def _evaluate(file: Path, wishes: Measured) -> Evaluation | None:

@@ -185,7 +185,7 @@ def prune_file(request: PruneRequest, output: Path) -> PruneResult:
         activations=done.activations,
         frozen=done.frozen,
         proof_difference=done.proof_difference,
-        advice=advice(amount.method, before, after),
+        advice=advice(amount, before, after),
         evaluated_on=request.evaluate,
     )
 
