@@ -1,7 +1,10 @@
 """What training is asked, and what it gives back."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+from edgekit.records import to_json
 
 BACKBONE = "mobilenet_v1_0.25"
 
@@ -48,6 +51,15 @@ class TrainRequest:
     anchors: int = 6
     width: int = 64
     patience: int = 0
+
+    def told(self) -> dict[str, Any]:
+        """Return what a model may say of it to others: files without their folders."""
+        files = {
+            key: Path(value).name
+            for key in ("data", "weights", "background")
+            if (value := getattr(self, key))
+        }
+        return {**to_json(self), **files}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def train_classifier(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Tr
         preprocessing=_PREPROCESSING,
         outputs=(Output(name=OUTPUT, role="probabilities"),),
         versions=library_versions(("edgekit", "keras", "tensorflow")),
-        evidence={"train": {**to_json(result), "wishes": to_json(wishes)}},
+        evidence={"train": {**to_json(result), "wishes": wishes.told()}},
     )
     write_keras_manifest(folder / MODEL, manifest)
     return result

@@ -125,7 +125,7 @@ def train_detector(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Trai
         picture=SHEET,
     )
     said = {key: value for key, value in to_json(result).items() if key != "picture"}
-    evidence = {**said, "wishes": to_json(wishes)}
+    evidence = {**said, "wishes": wishes.told()}
     model.save(folder / MODEL)
     write_keras_manifest(
         folder / MODEL, dataclasses.replace(manifest, evidence={"train": evidence})
