@@ -79,9 +79,15 @@ class Views:
         self._items, self._read = items, read
         self._size, self._meaning, self._share = size, meaning, mosaic
 
-    def __call__(self, place: int, rng: np.random.Generator) -> View:
-        """Make a view of one picture, or of it and three others."""
-        if rng.random() < self._share:
+    def __call__(self, place: int, rng: np.random.Generator, *, alone: bool = False) -> View:
+        """Make a view of one picture, or of it and three others.
+
+        Args:
+            place: The picture.
+            rng: What is drawn from.
+            alone: No others.
+        """
+        if not alone and rng.random() < self._share:
             view = self._mosaic(place, rng)
         else:
             view = self._single(place, (self._size, self._size), rng)

@@ -41,6 +41,7 @@ from edgekit_converters.train.split import hold_out, shootings
 
 MODEL, SHEET = "model.keras", "detections.jpg"
 _HELD_OUT_SETS = ("test", "val")
+_MOSAICS = 0.6  # share of the epochs; in the end, pictures are as those to come
 _SHOWN = 12  # pictures of the sheet
 _TILE = 320
 _SPREAD = 0.35  # of the logarithm of their sizes
@@ -229,6 +230,7 @@ class _Batches:
     def __init__(self, data: _Data, wishes: TrainRequest) -> None:
         self._seed, self._size = wishes.seed, min(wishes.batch, len(data.training))
         self._count = len(data.training)
+        self._mosaics = round(_MOSAICS * wishes.epochs)
         self.steps = max(1, self._count // self._size)
         pictures = Pictures([item.read for item in data.training], wishes.size)
         meaning = Meaning(mirror=wishes.mirror, turn=wishes.turn)
@@ -240,7 +242,8 @@ class _Batches:
         order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
         rng = np.random.default_rng([self._seed, epoch, index])
         places = order[index * self._size : (index + 1) * self._size]
-        return collated([self._views(int(place), rng) for place in places])
+        alone = epoch >= self._mosaics
+        return collated([self._views(int(place), rng, alone=alone) for place in places])
 
 
 def collated(views: Sequence[View]) -> Batch:

@@ -24,7 +24,7 @@ Loss = Callable[[Any, Any], Any]
 
 _CANDIDATES = 10
 _BY_CLASS, _BY_PLACE = 0.5, 6.0  # powers in the fit of an anchor
-_BOXES, _SCORES = 5.0, 1.0  # weights of the losses
+_BOXES, _SCORES = 2.0, 1.0  # weights of the losses
 _TINY = 1e-9
 _WIDEST = 4.0  # logarithm of a box's side in units of its anchor's, at most
 
