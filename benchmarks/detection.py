@@ -78,7 +78,7 @@ TASKS = {
     "cards": Task(
         data="detection/playing-cards",
         least={"map50": 0.95, "map": 0.75},
-        epochs=80,
+        epochs=200,
         wishes={"skip": ("IMG_2396",), "turn": True},
         empty=("classification/flowers", "detection/bccd"),
     ),
