@@ -126,5 +126,7 @@ def test_decoding_is_that_of_the_light_half(seed: int) -> None:
     from edgekit.vision.outputs.ssd import decode
 
     codes = np.random.default_rng(seed).normal(0, 3, (len(PLACES), 4)).astype(np.float32)
-    found = teaching._decoded(tf.constant(codes / np.asarray(SCALES, np.float32)), tf.constant(PLACES))
+    found = teaching._decoded(
+        tf.constant(codes / np.asarray(SCALES, np.float32)), tf.constant(PLACES)
+    )
     np.testing.assert_allclose(found.numpy(), decode(codes, PLACES, SCALES), atol=1e-2)
