@@ -108,7 +108,8 @@ def test_constants_behind_the_flatbuffer_are_taken_in(model: Table) -> None:
     file = read_model(data)
     packed = read_model(pack(file.model))
     again = packed.model
-    assert (file.far, packed.far) == ({1}, set())
+    assert list(file.far) == [1]
+    assert not packed.far
     assert again.buffers[1].data.tobytes() == weights
     assert again.buffers[1].offset == 0
     assert again.subgraphs[0].operators[1].custom_options.tobytes() == weights[:4]
