@@ -6,6 +6,7 @@ the number of the step alone, so that a run that was killed goes on where its la
 checkpoint stood.
 """
 
+import dataclasses
 import io
 import math
 import queue
@@ -30,6 +31,7 @@ Loss = Callable[[Any, Any], Any]
 _WARM = 0.05  # share of the steps in which the rate rises
 _CLIP = 10.0
 _AHEAD = 4  # batches that are prepared ahead
+_SETTLE = 32  # batches that the statistics of averaged weights are taken from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,13 @@ class _State:
         epoch: Epochs done.
         best: The best value on the held-out pictures.
         waited: Looks since.
+        seconds: How long that took.
     """
 
     epoch: int = 0
     best: float = -math.inf
     waited: int = 0
+    seconds: float = 0.0
 
 
 class Training:
@@ -83,6 +87,9 @@ class Training:
         look: Judges the averaged weights on held-out pictures; higher is better.
         checkpoint: File in which a run that was killed goes on; None keeps none.
         label: What the progress bar says.
+
+    Attributes:
+        before_s: Seconds of the runs that were killed before this one.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class Training:
         self._averages = [tf.Variable(each, trainable=False) for each in model.weights]
         self._loss = loss
         self._state = _State()
+        self.before_s = 0.0
 
     def run(self) -> int:
         """Train; the model then has the averaged weights.
@@ -120,7 +128,8 @@ class Training:
         """
         plan, state = self._plan, self._state
         self._resume()
-        saved, loss = time.monotonic(), math.nan
+        began = saved = time.monotonic()
+        loss = math.nan
         total = plan.epochs * plan.steps
         step: Callable[[Any, Any], Any] | None = None
         with task(self._label, total, "step") as advance, closing(self._batches()) as batches:
@@ -138,8 +147,9 @@ class Training:
                 state.epoch += 1
                 self._judge()
                 if time.monotonic() - saved >= plan.checkpoint_s:
-                    self._save()
                     saved = time.monotonic()
+                    state.seconds = self.before_s + saved - began
+                    self._save()
         self._take_averages()
         return state.epoch
 
@@ -225,7 +235,25 @@ class Training:
         return bool(self._plan.patience) and self._state.waited >= self._plan.patience
 
     def _take_averages(self) -> None:
+        """Give the model the averaged weights, and BatchNormalization what belongs to them.
+
+        Its own averages come from the weights of each step, which were others: those of the
+        last batches are taken again (as after stochastic weight averaging, arXiv 1803.05407).
+        """
         self._model.set_weights([each.numpy() for each in self._averages])
+        norms = [
+            layer
+            for layer in self._model.layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        usual = [layer.momentum for layer in norms]
+        total = self._plan.epochs * self._plan.steps
+        for count, step in enumerate(range(max(0, total - _SETTLE), total) if norms else ()):
+            for layer in norms:
+                layer.momentum = count / (count + 1)  # the mean of all batches so far
+            self._model(self._batch(step)[0], training=True)
+        for layer, momentum in zip(norms, usual, strict=True):
+            layer.momentum = momentum
 
     def _save(self) -> None:
         if self._checkpoint is None:
@@ -233,7 +261,7 @@ class Training:
         state = self._state
         held = io.BytesIO()
         values = {f"v{i}": each.numpy() for i, each in enumerate(self._variables())}
-        np.savez(held, state=np.array([state.epoch, state.best, state.waited]), **values)
+        np.savez(held, state=np.array(dataclasses.astuple(state)), **values)
         atomic_write(self._checkpoint, held.getvalue())
 
     def _resume(self) -> None:
@@ -241,7 +269,7 @@ class Training:
         if self._checkpoint is None or not self._checkpoint.exists():
             return
         with np.load(self._checkpoint) as held:
-            epoch, best, waited = held["state"].tolist()
+            epoch, best, waited, self.before_s = held["state"].tolist()
             for i, variable in enumerate(self._variables()):
                 variable.assign(held[f"v{i}"])
         self._state.epoch, self._state.best = int(epoch), best

@@ -8,7 +8,7 @@ the same; colours at large are compared, in which the same table or carpet shows
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
@@ -25,34 +25,30 @@ _log = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 
 
-def shootings(names: Sequence[str], look: Callable[[int], Pixels]) -> list[list[int]]:
+def shootings(names: Sequence[str], colours: Sequence[NDArray[np.float64]]) -> list[list[int]]:
     """Group pictures by shooting.
 
     Args:
         names: Names of the pictures.
-        look: Gives the pixels of one, by its place.
+        colours: The `histogram` of each.
 
     Returns:
         Places of the pictures of each shooting.
     """
     keys = [_key(name) for name in names]
     groups: list[list[int]] = []
-    before: tuple[str, int] | None = None
-    colours: NDArray[np.float64] | None = None
+    before: int | None = None
     for place in sorted(range(len(names)), key=lambda each: keys[each]):
-        prefix, number = keys[place]
-        shown = histogram(look(place))
         joins = (
             before is not None
-            and colours is not None
-            and prefix == before[0]
-            and number - before[1] <= GAP
-            and float(np.minimum(shown, colours).sum()) >= ALIKE
+            and keys[place][0] == keys[before][0]
+            and keys[place][1] - keys[before][1] <= GAP
+            and float(np.minimum(colours[place], colours[before]).sum()) >= ALIKE
         )
         if not joins:
             groups.append([])
         groups[-1].append(place)
-        before, colours = (prefix, number), shown
+        before = place
     return groups
 
 

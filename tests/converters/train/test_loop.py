@@ -71,8 +71,10 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(tmp_path: Path) -> No
         return batch(step)
 
     resumed = model()
-    loop.Training(resumed, distance, noted, plan(4), checkpoint=file).run()
+    training = loop.Training(resumed, distance, noted, plan(4), checkpoint=file)
+    training.run()
     assert seen[0] == 10
+    assert training.before_s > 0
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 

@@ -8,32 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit_converters.train.split import hold_out, shootings
+from edgekit_converters.train.split import histogram, hold_out, shootings
 
-RED, BLUE = (np.full((8, 8, 3), color, np.uint8) for color in ((250, 0, 0), (0, 0, 250)))
+RED, BLUE = (
+    histogram(np.full((8, 8, 3), color, np.uint8)) for color in ((250, 0, 0), (0, 0, 250))
+)
 
 
 def test_pictures_that_count_up_and_look_alike_are_one_shooting() -> None:
     names = ["IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg"]
-    assert shootings(names, lambda _: RED) == [[0, 1, 2]]
+    assert shootings(names, [RED] * 3) == [[0, 1, 2]]
 
 
 def test_numbers_are_counted_not_spelt() -> None:
     names = ["IMG_10.jpg", "IMG_9.jpg", "IMG_11.jpg"]
-    assert shootings(names, lambda _: RED) == [[1, 0, 2]]
+    assert shootings(names, [RED] * 3) == [[1, 0, 2]]
 
 
 def test_a_gap_in_the_numbers_begins_a_shooting() -> None:
-    assert shootings(["a1.png", "a2.png", "a40.png"], lambda _: RED) == [[0, 1], [2]]
+    assert shootings(["a1.png", "a2.png", "a40.png"], [RED] * 3) == [[0, 1], [2]]
 
 
 def test_another_prefix_begins_a_shooting() -> None:
-    assert shootings(["a1.png", "b2.png"], lambda _: RED) == [[0], [1]]
+    assert shootings(["a1.png", "b2.png"], [RED] * 2) == [[0], [1]]
 
 
 def test_other_colours_begin_a_shooting() -> None:
-    looks = [RED, RED, BLUE]
-    assert shootings(["a1.png", "a2.png", "a3.png"], lambda i: looks[i]) == [[0, 1], [2]]
+    names = ["a1.png", "a2.png", "a3.png"]
+    assert shootings(names, [RED, RED, BLUE]) == [[0, 1], [2]]
 
 
 @st.composite

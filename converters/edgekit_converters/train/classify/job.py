@@ -5,7 +5,6 @@ everything learns.
 """
 
 import dataclasses
-import functools
 import logging
 import time
 from pathlib import Path
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 from edgekit.artifact import write_keras_manifest
 from edgekit.data import find
-from edgekit.data.annotations import Annotated
-from edgekit.data.boxes import Detections
-from edgekit.data.images import SUFFIXES, read_image
+from edgekit.data.annotations import Annotated, Annotations
+from edgekit.data.images import SUFFIXES
 from edgekit.data.preprocess import apply
 from edgekit.errors import DataError, UsageError
+from edgekit.evaluation.detection import Pictures as Readable
 from edgekit.manifest import Manifest, Output, Preprocessing
 from edgekit.measure import library_versions
 from edgekit.progress import track
@@ -48,11 +47,11 @@ class _Side:
     """Pictures on one side.
 
     Attributes:
-        files: The pictures.
+        items: The pictures.
         classes: Shape (N,), their class numbers.
     """
 
-    files: tuple[Path, ...]
+    items: tuple[Annotated, ...]
     classes: NDArray[np.intp]
 
 
@@ -89,15 +88,16 @@ def train_classifier(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Tr
         average=0.99,
         patience=wishes.patience,
     )
-    epochs = Training(
+    course = Training(
         model,
         lambda outputs, targets: loss(targets, outputs),
         batches,
         plan,
         look=lambda: float(_right(model, held).mean()),
         checkpoint=checkpoint,
-        label=f"Training on {len(training.files)} pictures",
-    ).run()
+        label=f"Training on {len(training.items)} pictures",
+    )
+    epochs = course.run()
     right = _right(model, held)
     result = TrainResult(
         path="",
@@ -110,10 +110,10 @@ def train_classifier(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Tr
         },
         labels=labels,
         epochs=epochs,
-        seconds=round(time.perf_counter() - began, 1),
+        seconds=round(course.before_s + time.perf_counter() - began, 1),
         parameters=model.count_params(),
-        trained_on=len(training.files),
-        held_out=tuple(_name(file) for file in held.files),
+        trained_on=len(training.items),
+        held_out=tuple(item.name for item in held.items),
         picture=None,
     )
     model.save(folder / MODEL)
@@ -164,67 +164,72 @@ def _learn_last(model: Any, loss: Any, batches: "_Batches") -> None:
 def _sides(wishes: TrainRequest) -> tuple[tuple[str, ...], _Side, _Side]:
     """Find the pictures and hold the same share of each class out.
 
+    Every picture is read once before: one that is damaged shall not end a long training.
+
     Raises:
-        DataError: There are no two classes with two pictures each.
+        DataError: There are no two classes with two pictures each, or more than 5 % of the
+            pictures cannot be read.
     """
+    names, classes = _readable(wishes)
+    rng = np.random.default_rng(wishes.seed)
+    sides: tuple[list[tuple[Annotated, int]], ...] = ([], [])
+    for number, items in enumerate(classes):
+        if len(items) < 2:
+            msg = (
+                f"{Path(wishes.data) / names[number]} holds {len(items)} pictures; a class "
+                "needs two or more."
+            )
+            raise DataError(msg)
+        order = rng.permutation(len(items)).tolist()
+        cut = max(1, round(wishes.hold_out * len(items)))
+        for side, places in zip(sides, (order[cut:], order[:cut]), strict=True):
+            side.extend((items[place], number) for place in sorted(places))
+    training, held = (
+        _Side(tuple(item for item, _ in side), np.array([n for _, n in side], np.intp))
+        for side in sides
+    )
+    return names, training, held
+
+
+def _readable(wishes: TrainRequest) -> tuple[tuple[str, ...], list[list[Annotated]]]:
+    """Find the classes, and the pictures of each that can be read."""
     root = Path(wishes.data)
     names = find.class_folders(root, SUFFIXES) if root.is_dir() else ()
-    rng = np.random.default_rng(wishes.seed)
-    sides: tuple[list[tuple[Path, int]], ...] = ([], [])
-    for number, name in enumerate(names):
-        files = _without(find.files_below(root / name, SUFFIXES), wishes.skip)
-        order = rng.permutation(len(files)).tolist()
-        cut = max(1, round(wishes.hold_out * len(files)))
-        for side, places in zip(sides, (order[cut:], order[:cut]), strict=True):
-            side.extend((files[place], number) for place in sorted(places))
-        if len(files) < 2:
-            msg = f"{root / name} holds {len(files)} pictures; a class needs two or more."
-            raise DataError(msg)
     if len(names) < 2:
         msg = (
             f"{root} holds {len(names)} folders of pictures; found {find.what_is_in(root)}.\n"
             "Give a folder that has one folder of pictures for each class."
         )
         raise DataError(msg)
-    training, held = (
-        _Side(tuple(file for file, _ in side), np.array([n for _, n in side], np.intp))
-        for side in sides
+    every = [
+        Annotated.bare(f"{name}/{file.relative_to(root / name).as_posix()}", file)
+        for name in names
+        for file in find.files_below(root / name, SUFFIXES)
+    ]
+    items = tuple(
+        item
+        for item in every
+        if not {*wishes.skip} & {item.name, item.path.name, item.path.stem}
     )
-    return tuple(names), training, held
-
-
-def _without(files: list[Path], skip: tuple[str, ...]) -> list[Path]:
-    left_out = set(skip)
-    return [file for file in files if not left_out & {file.name, file.stem, _name(file)}]
-
-
-def _name(file: Path) -> str:
-    return f"{file.parent.name}/{file.name}"
+    found = Annotations(
+        labels=names, items=items, description=f"{root.name}: {len(items)} pictures"
+    )
+    good = [item for item, _ in Readable(found, "Looking at the pictures")]
+    return names, [
+        [item for item in good if item.name.startswith(f"{name}/")] for name in names
+    ]
 
 
 class _Batches:
     """Makes the batch of each step from the seed and its number alone."""
 
     def __init__(self, side: _Side, classes: int, wishes: TrainRequest) -> None:
-        self._seed, self._size = wishes.seed, min(wishes.batch, len(side.files))
+        self._seed, self._size = wishes.seed, min(wishes.batch, len(side.items))
         self._targets = np.eye(classes, dtype=np.float32)[side.classes]
-        self.steps = max(1, len(side.files) // self._size)
-        none = Detections.none()
-        items = [
-            Annotated(
-                name=_name(file),
-                path=file,
-                boxes=none.boxes,
-                classes=none.classes,
-                difficult=np.zeros(0, np.bool_),
-                crowd=np.zeros(0, np.bool_),
-            )
-            for file in side.files
-        ]
-        readers = [functools.partial(read_image, file) for file in side.files]
-        pictures = Pictures(readers, wishes.size)
+        self.steps = max(1, len(side.items) // self._size)
+        pictures = Pictures([item.read for item in side.items], wishes.size)
         meaning = Meaning(mirror=wishes.mirror, turn=wishes.turn)
-        self._views = Views(items, pictures, wishes.size, meaning, mosaic=0.0)
+        self._views = Views(side.items, pictures, wishes.size, meaning, mosaic=0.0)
 
     def __call__(self, step: int) -> Batch:
         """Make one."""
@@ -242,10 +247,8 @@ def _right(model: Any, held: _Side) -> NDArray[np.float64]:
     size = model.input_shape[1:3]
     found = [
         int(
-            np.argmax(
-                model.predict_on_batch(apply(read_image(file), _PREPROCESSING, size, 3)[None])
-            )
+            np.argmax(model.predict_on_batch(apply(item.read(), _PREPROCESSING, size, 3)[None]))
         )
-        for file in track(held.files, "Judging", len(held.files), "picture")
+        for item in track(held.items, "Judging", len(held.items), "picture")
     ]
     return np.asarray(np.array(found) == held.classes, np.float64)

@@ -14,12 +14,12 @@ import numpy as np
 from edgekit.artifact import write_keras_manifest
 from edgekit.data import opencv
 from edgekit.data.annotations import Annotated, Annotations, open_annotations
-from edgekit.data.boxes import Detections
-from edgekit.data.find import files_below
-from edgekit.data.images import SUFFIXES, read_image
+from edgekit.data.images import read_image
 from edgekit.errors import DataError, UsageError
 from edgekit.evaluation.boxes import MeanPrecision, MeanPrecision50
-from edgekit.evaluation.detection import LOWEST, detect
+from edgekit.evaluation.detection import LOWEST, detect, plain_pictures
+from edgekit.evaluation.detection import Pictures as Readable
+from edgekit.evaluation.request import DataRequest
 from edgekit.manifest import Manifest, Output, Preprocessing
 from edgekit.measure import library_versions
 from edgekit.progress import track
@@ -37,7 +37,7 @@ from edgekit_converters.train.detect.teaching import detection_loss
 from edgekit_converters.train.loop import Batch, Plan, Training
 from edgekit_converters.train.pictures import Pictures
 from edgekit_converters.train.request import TrainRequest, TrainResult
-from edgekit_converters.train.split import hold_out, shootings
+from edgekit_converters.train.split import histogram, hold_out, shootings
 
 MODEL, SHEET = "model.keras", "detections.jpg"
 _HELD_OUT_SETS = ("test", "val")
@@ -119,7 +119,7 @@ def train_detector(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Trai
         per_class=judge(MeanPrecision50).score().per_class,
         labels=data.labels,
         epochs=epochs,
-        seconds=round(time.perf_counter() - began, 1),
+        seconds=round(training.before_s + time.perf_counter() - began, 1),
         parameters=model.count_params(),
         trained_on=len(data.training),
         held_out=tuple(each.name for each in data.held),
@@ -137,14 +137,13 @@ def train_detector(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Trai
 
 def _data(wishes: TrainRequest) -> _Data:
     """Open the pictures and choose the sides."""
-    found = open_annotations(Path(wishes.data))
-    items = _without(found, wishes.skip)
-    training, held = _sides(found, items, wishes)
+    found = _without(open_annotations(Path(wishes.data)), wishes.skip)
+    training, held = _sides(found, wishes)
     background = _background(wishes.background) if wishes.background else []
     return _Data(found.labels, (*training, *background), tuple(held), len(training))
 
 
-def _without(found: Annotations, skip: Sequence[str]) -> list[Annotated]:
+def _without(found: Annotations, skip: Sequence[str]) -> Annotations:
     """Leave out what is named, with or without its ending.
 
     Raises:
@@ -159,13 +158,21 @@ def _without(found: Annotations, skip: Sequence[str]) -> list[Annotated]:
             msg = f"{found.description}: --skip {name} is none of the pictures."
             raise DataError(msg)
         left = rest
-    return left
+    return dataclasses.replace(found, items=tuple(left))
 
 
-def _sides(
-    found: Annotations, items: list[Annotated], wishes: TrainRequest
-) -> tuple[list[Annotated], list[Annotated]]:
-    """Take the sets that the data are divided into, else hold some shootings out."""
+def _sides(found: Annotations, wishes: TrainRequest) -> tuple[list[Annotated], list[Annotated]]:
+    """Take the sets that the data are divided into, else hold some shootings out.
+
+    Every picture is read once before: one that is damaged shall not end a long training.
+
+    Raises:
+        DataError: More than 5 % of the pictures cannot be read.
+    """
+    items, colours = [], []
+    for item, pixels in Readable(found, "Looking at the pictures"):
+        items.append(item)
+        colours.append(histogram(pixels))
     name = next((each for each in _HELD_OUT_SETS if each in found.sets), None)
     if name is not None:
         held = [item for item in items if name in item.sets]
@@ -178,9 +185,7 @@ def _sides(
             name,
         )
         return training, held
-    pictures = track(items, "Telling the shootings apart", len(items), "picture")
-    looked = {id(item): item.read() for item in pictures}
-    groups = shootings([item.name for item in items], lambda i: looked[id(items[i])])
+    groups = shootings([item.name for item in items], colours)
     kept, held_places = hold_out(
         groups, [item.classes for item in items], wishes.hold_out, wishes.seed
     )
@@ -188,23 +193,13 @@ def _sides(
 
 
 def _background(path: str) -> list[Annotated]:
-    """Open pictures without objects."""
-    files = files_below(Path(path), SUFFIXES)
-    if not files:
-        msg = f"--background {path} holds no pictures."
-        raise DataError(msg)
-    none = Detections.none()
-    return [
-        Annotated(
-            name=file.name,
-            path=file,
-            boxes=none.boxes,
-            classes=none.classes,
-            difficult=np.zeros(0, np.bool_),
-            crowd=np.zeros(0, np.bool_),
-        )
-        for file in files
-    ]
+    """Open pictures without objects.
+
+    Raises:
+        DataError: There are none, or more than 5 % of them cannot be read.
+    """
+    found = plain_pictures(DataRequest(path=path))
+    return [item for item, _ in Readable(found, "Looking at the background")]
 
 
 def _shapes(data: _Data, wishes: TrainRequest) -> Any:
