@@ -87,7 +87,7 @@ def test_a_constant_that_is_no_weight_leaves_all_as_it_is(
     x = layers.Conv2D(4, 3, use_bias=False)(x) + np.arange(4, dtype=np.float32)
     x = layers.Conv2D(2, 3)(layers.ReLU()(x))
     model = keras.Model(inputs, x)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="edgekit_converters"):
         assert list(evened(model, samples(model), per_tensor=False)) == []
     assert "is no weight" in caplog.text
 
