@@ -23,7 +23,8 @@ def train() -> None:
       edgekit train detect photos/ -o cards.keras
       edgekit train classify flowers/ -o flowers.keras --weights mobilenet_v1_0.25_224.h5
 
-    Each has more examples in its own --help.
+    Each has more examples in its own --help, and knows --json, --verbose, --quiet and
+    --debug.
     """
 
 

@@ -130,7 +130,7 @@ def test_the_role_is_inferred_and_said() -> None:
 
 
 def test_what_places_are_measured_in_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="edgekit")
     values = layout("yolov8", shares=True)
     decoder = opened(values)
     for _ in range(2):
