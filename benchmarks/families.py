@@ -43,6 +43,7 @@ class Family:
         classes: What it is to tell: 4 for the quarter of the picture, 2 for its half, upper
             or lower.
         quick: Whether its test is one of the quick ones.
+        long: Whether its training takes minutes.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Family:
     epochs: int = 0
     classes: int = _PLACES
     quick: bool = False
+    long: bool = False
 
 
 def inputs(family: Family, count: int, seed: int) -> NDArray[Any]:
@@ -375,6 +377,7 @@ FAMILIES = (
         (32, 32, 3),
         "pictures",
         epochs=4,
+        long=True,
     ),
     Family(
         "EfficientNet-B0",
@@ -383,6 +386,7 @@ FAMILIES = (
         "pixels",
         shortfall="no layer stands out, the rounding of 81 convolutions adds up",
         epochs=3,
+        long=True,
     ),
     Family("U-Net", _unet, _PICTURE, "pictures"),
     Family("autoencoder", _autoencoder, (64,)),

@@ -20,10 +20,12 @@ def _tidy() -> Iterator[None]:
 
 
 def _marks(family: Family) -> list[pytest.MarkDecorator]:
-    slow = [] if family.quick else [pytest.mark.slow]
-    if not family.shortfall:
-        return slow
-    return [*slow, pytest.mark.long, pytest.mark.xfail(reason=family.shortfall)]
+    marks = [] if family.quick else [pytest.mark.slow]
+    if family.long:
+        marks.append(pytest.mark.long)
+    if family.shortfall:
+        marks.append(pytest.mark.xfail(reason=family.shortfall))
+    return marks
 
 
 @pytest.mark.tf
