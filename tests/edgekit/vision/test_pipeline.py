@@ -32,7 +32,7 @@ PICTURE = np.zeros((8, 12, 3), np.uint8)
 def nothing_is_left() -> Iterator[None]:
     threads, descriptors = threading.active_count(), open_descriptors()
     yield
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # one of an earlier test may end meanwhile
     assert open_descriptors() == descriptors
 
 
