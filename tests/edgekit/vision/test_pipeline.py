@@ -30,9 +30,9 @@ PICTURE = np.zeros((8, 12, 3), np.uint8)
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    threads, descriptors = threading.active_count(), open_descriptors()
+    threads, descriptors = {*threading.enumerate()}, open_descriptors()
     yield
-    assert threading.active_count() <= threads  # one of an earlier test may end meanwhile
+    assert not {*threading.enumerate()} - threads  # one of an earlier test may end meanwhile
     assert open_descriptors() == descriptors
 
 
