@@ -1,0 +1,1 @@
+"""Sound sources, what streams through them, and the words that are heard."""
