@@ -1,0 +1,102 @@
+"""Log-mel energies and cepstral coefficients in floating point."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.data.frontend.record import FrontEnd
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """What is computed once a front end.
+
+    Attributes:
+        window: Shape (frame_samples,).
+        bank: Weight of each frequency in each band, shape (fft_size / 2 + 1, bins).
+        cosines: Cosine transform, shape (bins, coefficients); None for log-mel.
+    """
+
+    window: Floats
+    bank: Floats
+    cosines: Floats | None
+
+
+def mel_rows(frames: Floats, front_end: FrontEnd) -> Floats:
+    """Turn frames of sound into rows of features.
+
+    A row has the same bits however many are computed at once: the sums are products of one
+    row each, for which BLAS has one way to add, where a product of many rows has several.
+
+    Args:
+        frames: Shape (k, frame_samples).
+        front_end: Of kind `log-mel` or `mfcc`.
+
+    Returns:
+        Shape (k, features).
+    """
+    tables = _tables(front_end)
+    spectrum = np.fft.rfft(frames * tables.window, front_end.fft_size)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    if front_end.spectrum == "magnitude":
+        power = np.sqrt(power)
+    rows = np.matmul(power.astype(np.float32, copy=False)[:, np.newaxis], tables.bank)
+    rows = np.log(rows + np.float32(front_end.floor))
+    if tables.cosines is not None:
+        rows = np.matmul(rows, tables.cosines)
+    result: Floats = (rows[:, 0] - np.float32(front_end.mean)) / np.float32(front_end.std)
+    return result
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(front_end: FrontEnd) -> _Tables:
+    cosines = None
+    if front_end.kind == "mfcc":
+        cosines = cosine_transform(front_end.bins, front_end.coefficients)
+    return _Tables(hann(front_end.frame_samples), mel_bank(front_end), cosines)
+
+
+def hann(size: int) -> Floats:
+    """Return the periodic Hann window: 0 at its start, its next 0 lies behind its end."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    return np.asarray(window, np.float32)
+
+
+def mel_bank(front_end: FrontEnd) -> Floats:
+    """Return the triangles of the mel bands, as HTK and `tf.signal` define them.
+
+    mel(f) = 1127 ln(1 + f / 700). The bands' edges are equally far apart in mel between
+    `low_hz` and `high_hz`; band b rises from edge b to 1 at edge b + 1 and falls to edge
+    b + 2, linearly in mel. The constant component (0 Hz) belongs to no band.
+
+    Returns:
+        Shape (fft_size / 2 + 1, bins).
+    """
+    nyquist = front_end.sample_rate_hz / 2
+    at = _mel(np.linspace(0, nyquist, front_end.fft_size // 2 + 1))[:, np.newaxis]
+    edges = np.linspace(_mel(front_end.low_hz), _mel(front_end.high_hz), front_end.bins + 2)
+    width = edges[1] - edges[0]
+    bank = np.maximum(0, np.minimum(at - edges[:-2], edges[2:] - at) / width)
+    bank[0] = 0
+    return bank.astype(np.float32)
+
+
+def cosine_transform(bins: int, coefficients: int) -> Floats:
+    """Return the first columns of the orthogonal DCT-II but for the first one's scale.
+
+    Coefficient c = sqrt(2 / bins) * sum over b of x[b] cos(pi c (b + 1/2) / bins), as
+    `tf.signal.mfccs_from_log_mel_spectrograms` scales it.
+
+    Returns:
+        Shape (bins, coefficients).
+    """
+    angle = np.pi / bins * np.outer(np.arange(bins) + 0.5, np.arange(coefficients))
+    return np.asarray(np.sqrt(2 / bins) * np.cos(angle), np.float32)
+
+
+def _mel(hz: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)

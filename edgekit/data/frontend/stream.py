@@ -1,0 +1,92 @@
+"""Features of a whole sound, or of a sound that arrives in pieces: the same to the last bit."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.data.frontend.mel import mel_rows
+from edgekit.data.frontend.record import FrontEnd
+from edgekit.errors import DataError
+
+_BLOCK = 128  # rows that are computed at once: their spectra stay in the cache
+
+
+def extract(wave: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
+    """Return the features of a whole sound.
+
+    Args:
+        wave: Shape (n,), in [-1, 1], at the front end's sample rate.
+        front_end: What to compute.
+
+    Returns:
+        Shape (front_end.count(n), front_end.features); no rows for a sound that is shorter
+        than a frame.
+
+    Raises:
+        DataError: The wave is of the wrong shape or type, or holds values that are not
+            finite.
+    """
+    return Stream(front_end).push(wave)
+
+
+class Stream:
+    """The features of a sound that arrives in pieces.
+
+    The rows of all pushes together are those of `extract` on the whole, bit for bit,
+    wherever the pieces are cut.
+
+    Args:
+        front_end: What to compute.
+    """
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self.front_end = front_end
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard: the next push begins a sound."""
+        self._waiting = np.empty(0, np.float32)
+
+    def push(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the next samples and return the rows that they complete.
+
+        Args:
+            wave: Shape (n,), in [-1, 1]; n may be 0.
+
+        Returns:
+            Shape (k, features); k may be 0.
+
+        Raises:
+            DataError: As for `extract`; the piece is not taken.
+        """
+        waiting = np.concatenate((self._waiting, _checked(wave)))
+        front_end = self.front_end
+        count = front_end.count(waiting.size)
+        self._waiting = waiting[count * front_end.step_samples :].copy()
+        if not count:
+            return np.empty((0, front_end.features), np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(waiting, front_end.frame_samples)
+        frames = frames[:: front_end.step_samples]
+        rows = [
+            mel_rows(frames[first : first + _BLOCK], front_end)
+            for first in range(0, count, _BLOCK)
+        ]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _checked(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Refuse what is no piece of sound."""
+    if wave.ndim != 1:
+        msg = f"A front end takes samples of one channel, shape (n,); found {wave.shape}."
+        raise DataError(msg)
+    if wave.dtype.kind != "f":
+        msg = (
+            f"A front end takes real samples in [-1, 1]; found {wave.dtype}.\n"
+            "Divide 16-bit samples by 32768."
+        )
+        raise DataError(msg)
+    if not np.isfinite(wave).all():
+        msg = (
+            f"{int((~np.isfinite(wave)).sum())} of {wave.size} samples are not finite numbers."
+        )
+        raise DataError(msg)
+    return wave.astype(np.float32, copy=False)
