@@ -1,11 +1,13 @@
-"""Write files so that nothing half-written ever stands at its final name."""
+"""Write files: whole or not at all, or line by line for whoever follows them."""
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Self
 
 from edgekit.errors import EdgekitError
 
@@ -72,3 +74,39 @@ def told(what: str) -> Iterator[None]:
     except OSError as error:
         msg = f"Cannot {what}: {error.strerror}.\nIs there space, and may you write there?"
         raise EdgekitError(msg) from error
+
+
+class JsonLines:
+    """A file that gets one JSON document a line, each at once, for whoever follows it.
+
+    Args:
+        path: The file; one that is there is replaced.
+
+    Raises:
+        EdgekitError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with told(f"write {path}"):
+            self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Add a line.
+
+        Raises:
+            EdgekitError: The disk is full.
+        """
+        with told(f"write {self._path}"):
+            self._file.write(json.dumps(values) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        with told(f"write {self._path}"):
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

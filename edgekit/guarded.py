@@ -45,6 +45,10 @@ class Channel:
         """Tell the parent how far it is."""
         self.send("advance", steps=steps)
 
+    def level(self, share: float, text: str) -> None:
+        """Tell the parent how high something stands."""
+        self.send("level", share=share, text=text)
+
     def end(self) -> None:
         """Tell the parent that the task ends."""
         self.send("end")

@@ -21,6 +21,9 @@ class Display(Protocol):
     def advance(self, steps: int) -> None:
         """Count steps of the innermost task."""
 
+    def level(self, share: float, text: str) -> None:
+        """Show how high something stands, 0 to 1, instead of how far the innermost task is."""
+
     def end(self) -> None:
         """End the innermost task."""
 
@@ -31,17 +34,25 @@ class Bar:
     def __init__(self) -> None:
         self._bars: Any = None
         self._tasks: list[Any] = []
+        self._meter = False
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
         """Show a bar with count, rate and time left."""
         if not self._tasks:
-            self._bars = _rich_bars()
+            self._bars, self._meter = _rich_bars(), False
             self._bars.start()
         self._tasks.append(self._bars.add_task(label, total=total, unit=unit if total else ""))
 
     def advance(self, steps: int) -> None:
         """Move the innermost bar."""
         self._bars.advance(self._tasks[-1], steps)
+
+    def level(self, share: float, text: str) -> None:
+        """Let the innermost bar be a meter."""
+        if not self._meter:
+            self._bars.columns = _meter_columns()
+            self._meter = True
+        self._bars.update(self._tasks[-1], total=1.0, completed=share, text=text)
 
     def end(self) -> None:
         """Remove the innermost bar."""
@@ -65,6 +76,19 @@ def _rich_bars() -> Any:
         columns.TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        # What goes to a file or a pipe must not be drawn above the bar instead.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+
+
+def _meter_columns() -> tuple[Any, ...]:
+    """Make the columns of a task that shows a level."""
+    from rich import progress as columns
+
+    return (
+        columns.TextColumn("{task.description}"),
+        columns.BarColumn(bar_width=30),
+        columns.TextColumn("{task.fields[text]}"),
     )
 
 
@@ -80,6 +104,9 @@ class Lines:
     def advance(self, steps: int) -> None:
         """Say nothing."""
 
+    def level(self, share: float, text: str) -> None:
+        """Say nothing."""
+
     def end(self) -> None:
         """Say nothing."""
 
@@ -91,6 +118,9 @@ class Silent:
         """Say nothing."""
 
     def advance(self, steps: int) -> None:
+        """Say nothing."""
+
+    def level(self, share: float, text: str) -> None:
         """Say nothing."""
 
     def end(self) -> None:
@@ -151,3 +181,21 @@ def track(items: Iterable[Item], label: str, total: int, unit: str = "item") -> 
         for item in items:
             yield item
             advance(1)
+
+
+@contextmanager
+def meter(label: str) -> Iterator[Callable[[float, str], None]]:
+    """Show how high something stands for as long as some work takes.
+
+    Args:
+        label: Verb phrase, e.g. `Listening`.
+
+    Yields:
+        A function that takes a level, 0 to 1, and a short text beside it.
+    """
+    shown = _display
+    shown.begin(label, None, "")
+    try:
+        yield shown.level
+    finally:
+        shown.end()

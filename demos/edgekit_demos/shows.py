@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from edgekit import guarded
 from edgekit.data.opencv import Pixels, swap
+from edgekit.files import JsonLines
 from edgekit.vision.pipeline import Result, Stages
 from edgekit.vision.sources import Source
 from edgekit.vision.window import Window, open_window
-from edgekit.vision.writer import Film, JsonLines
+from edgekit.vision.writer import Film
 from edgekit_demos.live import STDOUT, Request
 
 if TYPE_CHECKING:  # only some who watch want a page, and it takes a while

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from edgekit.data.boxes import Detections
 from edgekit.data.opencv import Order, Pixels
+from edgekit.data.pace import Pace
 from edgekit.vision.frame import Frame
 from edgekit.vision.sources.source import Closing, Source
 from edgekit.vision.tracking import Tracker
@@ -299,7 +300,7 @@ class Pipeline(Closing):
     def _capture(self, outbox: _Queue) -> None:
         """Take frames where there is room for them, so that a live one is the newest."""
         with contextlib.closing(self._source.frames()) as frames:
-            pace = _Pace()
+            pace = Pace()
             for _ in itertools.count() if self._limit is None else range(self._limit):
                 self._room.acquire()
                 begun = time.perf_counter()
@@ -342,20 +343,6 @@ def _stage(work: Callable[[_Job], None], inbox: _Queue, outbox: _Queue) -> None:
         work(job)
         job.ms.append(_ms_since(begun))
         outbox.put(job)
-
-
-class _Pace:
-    """The pace of a film: its own time, or later where that cannot be kept."""
-
-    def __init__(self) -> None:
-        self._ahead: float | None = None
-
-    def wait_s(self, t: float) -> float:
-        """Return how long to hold the frame of that time back."""
-        real = time.perf_counter() - t
-        if self._ahead is None or real > self._ahead:
-            self._ahead = real
-        return self._ahead - real
 
 
 def _ms_since(begun: float) -> float:

@@ -1,8 +1,7 @@
-"""What a run leaves behind: one JSON line a frame, and a film."""
+"""What a run leaves behind: what was found in each frame, and a film."""
 
-import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,36 +57,6 @@ def name(labels: Sequence[str], kind: int) -> str:
     ('ace', 'class 7')
     """
     return labels[kind] if 0 <= kind < len(labels) else f"class {kind}"
-
-
-class JsonLines(Closing):
-    """A file that gets one JSON document a line, each at once, for whoever follows it.
-
-    Args:
-        path: The file; one that is there is replaced.
-
-    Raises:
-        EdgekitError: It cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with told(f"write {path}"):
-            self._file = path.open("w", encoding="utf-8", buffering=1)
-
-    def write(self, values: Mapping[str, Any]) -> None:
-        """Add a line.
-
-        Raises:
-            EdgekitError: The disk is full.
-        """
-        with told(f"write {self._path}"):
-            self._file.write(json.dumps(values) + "\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        with told(f"write {self._path}"):
-            self._file.close()
 
 
 class Film(Closing):

@@ -1,5 +1,6 @@
 """A file is written whole or not at all."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgekit import files
 from edgekit.errors import EdgekitError
+from edgekit.files import JsonLines
 
 MIB = 2**20
 
@@ -132,3 +134,22 @@ def test_a_scratch_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         files.scratch_dir(tmp_path / "file"),
     ):
         pass
+
+
+def test_every_line_can_be_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with JsonLines(path) as lines:
+        for number in range(3):
+            lines.write({"frame": number})
+            assert len(path.read_text().splitlines()) == number + 1
+    assert [json.loads(line)["frame"] for line in path.read_text().splitlines()] == [0, 1, 2]
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EdgekitError, match=r"Cannot write .*out\.jsonl"):
+        JsonLines(tmp_path / "nowhere" / "out.jsonl")
+    with (
+        pytest.raises(EdgekitError, match="Cannot write"),
+        JsonLines(Path("/dev/full")) as full,
+    ):
+        full.write({"frame": 0})

@@ -49,6 +49,9 @@ class Notes:
     def advance(self, steps: int) -> None:
         self.seen.append(steps)
 
+    def level(self, share: float, text: str) -> None:
+        self.seen.append((share, text))
+
     def end(self) -> None:
         self.seen.append("end")
 

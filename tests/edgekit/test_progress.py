@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -77,12 +79,44 @@ def test_a_message_while_a_bar_is_shown_is_kept() -> None:
     assert "a warning" in shown
 
 
-def on_a_terminal(code: str) -> str:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_what_goes_into_a_pipe_gets_there_while_a_bar_is_shown(tmp_path: Path) -> None:
+    piped = tmp_path / "out.txt"
+    with piped.open("wb") as pipe:
+        shown = on_a_terminal("with progress.task('Working', 5):\n    print('a line')\n", pipe)
+    assert piped.read_text() == "a line\n"
+    assert "a line" not in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_meter_shows_a_level_and_a_text() -> None:
+    shown = on_a_terminal(
+        "import time\n"
+        "with progress.meter('Listening') as level:\n"
+        "    level(0.5, '-30 dB'); time.sleep(0.3)\n"
+        "with progress.task('Working', 5) as advance:\n"
+        "    advance(1); time.sleep(0.2)\n"
+    )
+    assert "Listening" in shown
+    assert "-30 dB" in shown
+    assert "20%" in shown, "what comes after it is no meter"
+
+
+def test_a_pipe_gets_no_levels(capfd: pytest.CaptureFixture[str]) -> None:
+    for display in (progress.terminal(), progress.Silent()):
+        progress.show_on(display)
+        with progress.meter("Listening") as level:
+            level(0.5, "-30 dB")
+    assert capfd.readouterr() == ("", "Listening\n")
+
+
+def on_a_terminal(code: str, stdout: IO[bytes] | None = None) -> str:
     """Run code in a process whose standard error is a terminal; return what was shown."""
     ours, theirs = pty.openpty()
     begin = "from edgekit import progress; progress.show_on(progress.terminal())\n"
     child = subprocess.Popen(
         [sys.executable, "-c", begin + code],
+        stdout=stdout,
         stderr=theirs,
         env=os.environ
         | {"TERM": "xterm", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

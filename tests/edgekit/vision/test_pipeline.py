@@ -226,16 +226,6 @@ def test_a_film_for_eyes_keeps_its_own_time() -> None:
     assert time.monotonic() - begun < 0.4
 
 
-def test_a_film_that_is_late_does_not_hurry_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgekit.vision.pipeline import _Pace
-
-    clock = iter([10.0, 10.2, 11.0, 11.1])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    pace = _Pace()
-    waits = [pace.wait_s(t) for t in (0.0, 0.3, 0.6, 0.9)]
-    assert waits == pytest.approx([0.0, 0.1, 0.0, 0.2])
-
-
 def rss_mb() -> float:
     """Memory that this process holds right now, in MiB."""
     gc.collect()

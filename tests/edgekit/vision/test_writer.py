@@ -1,6 +1,5 @@
 """What a run leaves behind can be read again, and keeps its time."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,11 @@ import pytest
 from streams import number_of, open_descriptors, picture
 
 from edgekit.data.boxes import Detections
-from edgekit.errors import EdgekitError, UsageError
+from edgekit.errors import UsageError
 from edgekit.vision.frame import Frame
 from edgekit.vision.pipeline import Result, Stages
 from edgekit.vision.sources import open_source
-from edgekit.vision.writer import Film, JsonLines, document
+from edgekit.vision.writer import Film, document
 
 pytest.importorskip("cv2")
 
@@ -46,25 +45,6 @@ def test_a_line_holds_what_the_contract_says() -> None:
 def test_without_a_tracker_there_is_no_id() -> None:
     told = document(result(ids=()), ["ace", "king"])
     assert [sorted(each) for each in told["detections"]] == [["box", "label", "score"]] * 2
-
-
-def test_every_line_can_be_read_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "out.jsonl"
-    with JsonLines(path) as lines:
-        for number in range(3):
-            lines.write({"frame": number})
-            assert len(path.read_text().splitlines()) == number + 1
-    assert [json.loads(line)["frame"] for line in path.read_text().splitlines()] == [0, 1, 2]
-
-
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EdgekitError, match=r"Cannot write .*out\.jsonl"):
-        JsonLines(tmp_path / "nowhere" / "out.jsonl")
-    with (
-        pytest.raises(EdgekitError, match="Cannot write"),
-        JsonLines(Path("/dev/full")) as full,
-    ):
-        full.write({"frame": 0})
 
 
 def read(path: Path) -> tuple[list[int], float]:
