@@ -38,26 +38,97 @@ def resample(wave: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.
     Raises:
         DataError: A rate is outside `LOWEST_HZ`..`HIGHEST_HZ`.
     """
-    for rate in (from_hz, to_hz):
-        if not LOWEST_HZ <= rate <= HIGHEST_HZ:
-            msg = f"A sample rate of {rate} Hz is not usable ({LOWEST_HZ} to {HIGHEST_HZ})."
-            raise DataError(msg)
-    divisor = math.gcd(from_hz, to_hz)
-    up, down = to_hz // divisor, from_hz // divisor
-    if up == down or not wave.size:
+    whole = Resampler(from_hz, to_hz)
+    if whole.idle or not wave.size:
         return wave
-    taps = 2 * _half(up, down)
-    padded = np.pad(wave, (taps // 2, taps // 2 + down // up + 1))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, taps)
-    bank = _bank(up, down) if up <= _BANKED else None
-    result = np.empty(-(-wave.size * up // down), np.float32)
-    block = max(_BLOCK // taps, 1)
-    for first in range(0, result.size, block):
-        outputs = np.arange(first, min(first + block, result.size), dtype=np.int64)
-        starts, phases = np.divmod(outputs * down, up)
-        weights = _weights(phases, up, down) if bank is None else bank[phases]
-        result[outputs] = np.einsum("ij,ij->i", windows[starts + 1], weights)
-    return result
+    return np.concatenate([whole.push(wave), whole.finish()])
+
+
+class Resampler:
+    """Resample a sound that comes in pieces: what `resample` makes of the whole, bit for bit.
+
+    An output sample leaves as soon as the last input sample that it is made of has come:
+    4 ms after its own place for a rate of 16 kHz.
+
+    Args:
+        from_hz: The sample rate of the pieces.
+        to_hz: The rate wanted.
+
+    Raises:
+        DataError: A rate is outside `LOWEST_HZ`..`HIGHEST_HZ`.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        for rate in (from_hz, to_hz):
+            if not LOWEST_HZ <= rate <= HIGHEST_HZ:
+                msg = f"A sample rate of {rate} Hz is not usable ({LOWEST_HZ} to {HIGHEST_HZ})."
+                raise DataError(msg)
+        divisor = math.gcd(from_hz, to_hz)
+        self._up, self._down = to_hz // divisor, from_hz // divisor
+        self._half = _half(self._up, self._down)
+        self._held = np.zeros(0, np.float32)
+        self._begin()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the rates are the same, so that nothing is to be done."""
+        return self._up == self._down
+
+    def push(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take in a piece and return the samples that are complete, maybe none.
+
+        Args:
+            wave: Shape (samples,).
+        """
+        if self.idle or not wave.size:
+            return wave
+        self._held = np.concatenate([self._held, wave])
+        self._came += wave.size
+        return self._until(-(-(self._came - self._half) * self._up // self._down))
+
+    def finish(self) -> NDArray[np.float32]:
+        """Return the rest, with silence after it; a sound that is begun anew may follow."""
+        if self.idle:
+            return self._held
+        silence = np.zeros(self._half + self._down // self._up + 1, np.float32)
+        self._held = np.concatenate([self._held, silence])
+        rest = self._until(-(-self._came * self._up // self._down))
+        self._begin()
+        return rest
+
+    def _begin(self) -> None:
+        self._came = 0  # input samples
+        self._made = 0  # output samples
+        self._first = 1 - self._half  # which input sample the first of those held is
+        self._held = np.zeros(0 if self.idle else self._half - 1, np.float32)
+
+    def _until(self, end: int) -> NDArray[np.float32]:
+        """Return the outputs that were not made yet, up to one of a number."""
+        first, self._made = self._made, max(end, self._made)
+        made = np.empty(self._made - first, np.float32)
+        taps = 2 * self._half
+        block = max(_BLOCK // taps, 1)
+        for begin in range(first, self._made, block):
+            outputs = np.arange(begin, min(begin + block, self._made), dtype=np.int64)
+            made[outputs - first] = self._at(outputs)
+        ahead = self._made * self._down // self._up + 1 - self._half
+        self._held = self._held[ahead - self._first :]
+        self._first = ahead
+        return made
+
+    def _at(self, outputs: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return outputs, by their numbers."""
+        starts, phases = np.divmod(outputs * self._down, self._up)
+        banked = self._up <= _BANKED
+        weights = (
+            _bank(self._up, self._down)[phases]
+            if banked
+            else _weights(phases, self._up, self._down)
+        )
+        windows = np.lib.stride_tricks.sliding_window_view(self._held, 2 * self._half)
+        places = starts + 1 - self._half - self._first
+        made: NDArray[np.float32] = np.einsum("ij,ij->i", windows[places], weights)
+        return made
 
 
 @functools.lru_cache(maxsize=8)

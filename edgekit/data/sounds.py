@@ -1,8 +1,11 @@
 """Read sound from files: mono, at the sample rate asked for."""
 
+import contextlib
 import io
 import struct
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +13,12 @@ from numpy.typing import NDArray
 from edgekit.data.resample import resample
 from edgekit.errors import DataError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 MAX_SAMPLES = 2**27  # 46 minutes at 48 kHz, 512 MB
+_MOST = 2**32 - 1  # that a length in a WAV file can be
 
 
 def read_sound(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
@@ -30,16 +37,76 @@ def read_sound(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     Raises:
         DataError: The file is missing, empty, too long, or libsndfile cannot read it.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        msg = f"Cannot read {path}: {error.strerror}."
-        raise DataError(msg) from error
-    wave, rate = _decode(_finalised(data), path)
+    with SoundFile(path) as file:
+        if file.samples * file.channels > MAX_SAMPLES:
+            msg = f"{path} claims {file.samples} samples; at most {MAX_SAMPLES} are read."
+            raise DataError(msg)
+        wave = file.read(-1)
     if not wave.size:
         msg = f"{path} holds no sound: it has 0 samples."
         raise DataError(msg)
-    return resample(wave.mean(axis=1, dtype=np.float32), rate, sample_rate_hz)
+    return resample(wave, file.sample_rate_hz, sample_rate_hz)
+
+
+class SoundFile:
+    """A sound file that is read piece by piece, its channels averaged.
+
+    Args:
+        path: A file that libsndfile knows.
+
+    Raises:
+        DataError: The file is missing or empty, or libsndfile cannot read it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self._path = path
+        self._refused = soundfile.SoundFileError
+        with contextlib.ExitStack() as stack:
+            try:
+                data = stack.enter_context(_Finalised(path))
+                self._file = stack.enter_context(soundfile.SoundFile(data))
+            except OSError as error:
+                msg = f"Cannot read {path}: {error.strerror}."
+                raise DataError(msg) from error
+            except soundfile.SoundFileError as error:
+                raise self._unreadable(error) from error
+            self._stack = stack.pop_all()
+        self.sample_rate_hz = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.samples = int(self._file.frames)  # as the file claims
+
+    def read(self, samples: int) -> NDArray[np.float32]:
+        """Return the next samples, shape (n,); fewer at the end, -1 for all.
+
+        Raises:
+            DataError: The file is damaged here.
+        """
+        try:
+            wave = self._file.read(samples, dtype="float32", always_2d=True)
+        except self._refused as error:
+            raise self._unreadable(error) from error
+        mono: NDArray[np.float32] = wave.mean(axis=1, dtype=np.float32)
+        return mono
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(f"{self._path} cannot be read as sound: {error}")
 
 
 def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
@@ -58,37 +125,47 @@ def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     return np.pad(wave, (before, samples - wave.size - before))
 
 
-def _decode(data: bytes, path: Path) -> tuple[NDArray[np.float32], int]:
-    """Return the samples, shape (samples, channels), and their rate."""
-    import soundfile
+class _Finalised(io.FileIO):
+    """A file; of a WAV file whose length was never written, with the true one in the header.
 
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.frames * file.channels > MAX_SAMPLES:
-                msg = f"{path} claims {file.frames} samples; at most {MAX_SAMPLES} are read."
-                raise DataError(msg)
-            wave: NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
-            return wave, int(file.samplerate)
-    except soundfile.SoundFileError as error:
-        msg = f"{path} cannot be read as sound: {error}"
-        raise DataError(msg) from error
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._patches = _patches(self, path.stat().st_size)
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        """Read, and put the corrected numbers in their places."""
+        begin = self.tell()
+        count = super().readinto(buffer)
+        view = memoryview(buffer).cast("B")
+        for place, value in self._patches.items():
+            if count and begin <= place < begin + count:
+                view[place - begin] = value
+        return count
 
 
-def _finalised(data: bytes) -> bytes:
-    """Correct the length in the header of a WAV file that was never finalised."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return data
-    position = 12
-    while position + 8 <= len(data):
-        (size,) = struct.unpack_from("<I", data, position + 4)
-        rest = len(data) - position - 8
-        if data[position : position + 4] == b"data":
-            if 0 < size <= rest:
-                return data
-            whole = struct.pack("<I", len(data) - 8)
-            return (
-                data[:4] + whole + data[8 : position + 4] + struct.pack("<I", rest)
-                + data[position + 8 :]
-            )  # fmt: skip
-        position += 8 + size + size % 2
-    return data
+def _patches(file: BinaryIO, size: int) -> dict[int, int]:
+    """Find out which bytes of a WAV file must be others; leaves the file at its beginning."""
+    found: dict[int, int] = {}
+    head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        position = 12
+        while len(chunk := file.read(8)) == 8:
+            (claimed,) = struct.unpack_from("<I", chunk, 4)
+            rest = size - position - 8
+            if chunk[:4] == b"data":
+                if not 0 < claimed <= rest:
+                    whole = {4: size - 8, position + 4: rest}
+                    for place, value in whole.items():
+                        found.update(enumerate(struct.pack("<I", min(value, _MOST)), place))
+                break
+            position += 8 + claimed + claimed % 2
+            file.seek(position)
+    file.seek(0)
+    return found

@@ -1,0 +1,114 @@
+"""Folders of recordings, and those that fit a pattern."""
+
+import glob
+import logging
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from edgekit.audio.chunk import Chunk
+from edgekit.audio.sources.file import Recording
+from edgekit.audio.sources.source import Closing, SoundSource
+from edgekit.data.sounds import SUFFIXES
+from edgekit.errors import DataError
+
+FORM = "words/ or 'words/*.wav': recordings, in the order of their names"
+
+_WILD = frozenset("*?[")
+_MOST_NAMED = 5
+
+_log = logging.getLogger(__name__)
+
+
+def accepts(text: str) -> bool:
+    """Whether it is a folder or a pattern."""
+    path = Path(text)
+    if text and path.is_dir():
+        return True
+    return "://" not in text and not path.is_file() and not _WILD.isdisjoint(text)
+
+
+def open_source(text: str, sample_rate_hz: int) -> SoundSource:
+    """Open recordings.
+
+    Args:
+        text: A folder, read with all folders in it, or a pattern such as `words/*.wav`.
+        sample_rate_hz: The rate wanted.
+
+    Raises:
+        DataError: There is none, or none can be read.
+    """
+    return Folder(text, _found(text), sample_rate_hz)
+
+
+class Folder(Closing):
+    """Recordings one after the other, silence between them; unreadable ones are left out.
+
+    Args:
+        text: What was asked for.
+        files: The recordings.
+        sample_rate_hz: The rate wanted.
+
+    Raises:
+        DataError: None of them can be read.
+    """
+
+    live = False
+    lost_s = 0.0
+    length_s = None
+
+    def __init__(self, text: str, files: list[Path], sample_rate_hz: int) -> None:
+        self.description = f"{text} ({len(files)} recordings)"
+        self.sample_rate_hz = sample_rate_hz
+        self.damaged = 0
+        self._over = False
+        self._recordings = self._open(files)
+        self._current = next(self._recordings, None)
+        if self._current is None:
+            msg = f"None of the {len(files)} recordings in {text} can be read."
+            raise DataError(msg)
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """Yield every piece of every recording."""
+        while self._current is not None and not self._over:
+            yield from self._current.chunks()
+            self._current = next(self._recordings, None)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._over = True
+        if self._current is not None:
+            self._current.close()
+
+    def _open(self, files: list[Path]) -> Iterator[Recording]:
+        samples = 0
+        for file in files:
+            try:
+                recording = Recording(file, self.sample_rate_hz, samples)
+            except DataError as error:
+                self.damaged += 1
+                if self.damaged <= _MOST_NAMED:
+                    _log.warning("Left out: %s", error)
+                if self.damaged == _MOST_NAMED + 1:
+                    _log.warning("Further recordings that cannot be read are only counted.")
+            else:
+                yield recording
+                samples = recording.ended
+                self.damaged += recording.damaged
+
+
+def _found(text: str) -> list[Path]:
+    """List the recordings.
+
+    Raises:
+        DataError: There is none.
+    """
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(path.rglob("*"))
+    else:
+        found = sorted(Path(each) for each in glob.glob(text, recursive=True))  # noqa: PTH207 (takes absolute patterns)
+    files = [each for each in found if each.suffix.lower() in SUFFIXES and each.is_file()]
+    if not files:
+        msg = f"There is no recording in {text}; known are {' '.join(sorted(SUFFIXES))}."
+        raise DataError(msg)
+    return files

@@ -1,0 +1,69 @@
+"""What every source of sound is."""
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Protocol, Self
+
+from edgekit.audio.chunk import Chunk
+
+
+class SoundSource(Protocol):
+    """Where sound comes from. Made by `open_sound`, which saw that it gives any."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes on by itself, so that who is slow loses some of it."""
+
+    @property
+    def description(self) -> str:
+        """What it is, for people."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of its samples: the one that was asked for."""
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of sound that are known to be missing so far."""
+
+    @property
+    def length_s(self) -> float | None:
+        """Seconds that it will give in all; None where nobody knows, or it has no end."""
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """Yield the sound in pieces until there is no more; to be called once.
+
+        Raises:
+            DeviceError: A microphone was lost for good.
+        """
+
+    def close(self) -> None:
+        """Let everything go; any thread may, and whoever waits for a piece gets none."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Closing:
+    """A `with` statement for what has `close`."""
+
+    def close(self) -> None:
+        """Let everything go."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
