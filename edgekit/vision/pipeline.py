@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from edgekit.data.boxes import Detections
 from edgekit.data.opencv import Order, Pixels
 from edgekit.data.pace import Pace
+from edgekit.live.closing import Closing
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources.source import Closing, Source
+from edgekit.vision.sources.source import Source
 from edgekit.vision.tracking import Tracker
 
 STAGES = ("capture", "preprocess", "inference", "postprocess")

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgekit.data.opencv import Pixels
 from edgekit.extras import need
-from edgekit.vision.sources.source import Closing
+from edgekit.live.closing import Closing
 
 _ENDS = frozenset({ord("q"), 27})  # 27 is the escape key
 

@@ -11,8 +11,8 @@ from edgekit.data.preprocess import fit
 from edgekit.data.video import Recorder
 from edgekit.errors import UsageError
 from edgekit.files import told
+from edgekit.live.closing import Closing
 from edgekit.vision.pipeline import Result
-from edgekit.vision.sources.source import Closing
 
 USUAL_FPS = 25.0
 

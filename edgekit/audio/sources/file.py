@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.audio.chunk import CHUNK_S, Chunk
-from edgekit.audio.sources.source import Closing, SoundSource
+from edgekit.audio.sources.source import SoundSource
 from edgekit.data.resample import Resampler
 from edgekit.data.sounds import SoundFile
 from edgekit.errors import DataError
+from edgekit.live.closing import Closing
 
 FORM = "speech.wav: a recording, in any format that libsndfile reads"
 REST_S = 0.5  # of silence after a recording, so that a word at its very end is heard out

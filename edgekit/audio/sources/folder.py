@@ -7,9 +7,10 @@ from pathlib import Path
 
 from edgekit.audio.chunk import Chunk
 from edgekit.audio.sources.file import Recording
-from edgekit.audio.sources.source import Closing, SoundSource
+from edgekit.audio.sources.source import SoundSource
 from edgekit.data.sounds import SUFFIXES
 from edgekit.errors import DataError
+from edgekit.live.closing import Closing
 
 FORM = "words/ or 'words/*.wav': recordings, in the order of their names"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from edgekit.data.images import SUFFIXES, read_image
 from edgekit.data.opencv import Pixels
 from edgekit.errors import DataError
+from edgekit.live.closing import Closing
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources.source import Closing, Source
+from edgekit.vision.sources.source import Source
 
 FORM = "photos/ or 'photos/*.jpg': pictures, in the order of their names"
 

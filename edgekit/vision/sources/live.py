@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from edgekit.data.opencv import Order, Pixels
+from edgekit.live.closing import Closing
+from edgekit.live.newest import Newest
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources.newest import Newest
 from edgekit.vision.sources.reopen import Connection, Reopening
-from edgekit.vision.sources.source import Closing
 
 PATIENCE_S = 8.0  # longer than any read may take
 

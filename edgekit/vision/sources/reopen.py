@@ -1,18 +1,14 @@
 """Open a live source, and open it again when it is lost."""
 
-import itertools
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from edgekit.data.opencv import Pixels
 from edgekit.errors import DataError, DeviceError
+from edgekit.live.reopen import reopen
 
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 10.0
-PATIENCE_S = 300.0  # a router or a camera that starts anew takes a minute or two
 _MOST_DAMAGED = 100  # in a row; then it is no stream of pictures any more
 
 _log = logging.getLogger(__name__)
@@ -115,19 +111,4 @@ class Reopening:
     def _again(self) -> Pixels | None:
         """Open it again, with longer and longer waits; None if nobody wants it any more."""
         self.close()
-        begun = time.monotonic()
-        for attempt in itertools.count():
-            wait = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)
-            _log.warning("%s was lost; it is opened again in %g s.", self._name, wait)
-            if self._over.wait(wait):
-                return None
-            try:
-                pixels = self.first()
-            except DeviceError as error:
-                if time.monotonic() - begun > PATIENCE_S:
-                    msg = f"{self._name} was lost and did not come back: {error}"
-                    raise DeviceError(msg) from error
-            else:
-                _log.warning("%s is back after %.1f s.", self._name, time.monotonic() - begun)
-                return pixels
-        return None
+        return reopen(self.first, self._name, self._over)

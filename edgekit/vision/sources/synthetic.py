@@ -9,9 +9,10 @@ import numpy as np
 from edgekit.data.opencv import Pixels
 from edgekit.errors import UsageError
 from edgekit.extras import need
+from edgekit.live.closing import Closing
 from edgekit.vision.frame import Frame
 from edgekit.vision.sources.cards import RANKS, SUITS, draw_card, draw_ground
-from edgekit.vision.sources.source import Closing, Source
+from edgekit.vision.sources.source import Source
 
 FORM = "synthetic: drawn playing cards, no camera needed; synthetic:640x480 gives the size"
 FPS = 30.0

@@ -8,8 +8,9 @@ from pathlib import Path
 from edgekit.data.opencv import Pixels
 from edgekit.data.video import MAX_PIXELS, Capture, open_capture
 from edgekit.errors import DataError
+from edgekit.live.closing import Closing
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources.source import Closing, Source
+from edgekit.vision.sources.source import Source
 
 FORM = "film.mp4: a film, in any format that FFmpeg reads"
 

@@ -16,10 +16,10 @@ from streams import open_descriptors
 from edgekit.data.boxes import Detections
 from edgekit.data.opencv import Order, Pixels
 from edgekit.errors import DataError, DeviceError, InputError
+from edgekit.live.closing import Closing
 from edgekit.measure import peak_rss_mb
 from edgekit.vision.frame import Frame
 from edgekit.vision.pipeline import IN_FLIGHT, IN_FLIGHT_LIVE, STAGES, Pipeline
-from edgekit.vision.sources.source import Closing
 from edgekit.vision.sources.synthetic import Synthetic
 from edgekit.vision.tracking import Tracker
 

@@ -31,7 +31,7 @@ def test_a_loose_cable_is_a_loss_and_the_camera_opened_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Picamera2, "fails_after", 3)
-    monkeypatch.setattr("edgekit.vision.sources.reopen.FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("edgekit.live.reopen.FIRST_WAIT_S", 0.01)
     with open_source("picamera") as source:
         list(islice(source.frames(), 5))
     assert len(Picamera2.states) >= 2

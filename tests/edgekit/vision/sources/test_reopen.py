@@ -10,8 +10,8 @@ import pytest
 
 from edgekit.data.opencv import Pixels
 from edgekit.errors import DataError, DeviceError
+from edgekit.live import reopen
 from edgekit.vision.frame import Frame
-from edgekit.vision.sources import reopen
 from edgekit.vision.sources.live import Live
 from edgekit.vision.sources.reopen import Reopening
 

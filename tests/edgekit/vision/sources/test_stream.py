@@ -11,7 +11,8 @@ import pytest
 from streams import ffmpeg, free_port, open_descriptors, write_film
 
 from edgekit.errors import DeviceError
-from edgekit.vision.sources import Source, open_source, reopen, stream
+from edgekit.live import reopen
+from edgekit.vision.sources import Source, open_source, stream
 
 pytest.importorskip("cv2")
 

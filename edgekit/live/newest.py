@@ -1,6 +1,7 @@
 """Only the newest of what a thread brings."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -8,21 +9,23 @@ Item = TypeVar("Item")
 
 
 class Newest(Generic[Item]):
-    """Runs an iterator in a thread of its own and keeps only its newest item.
+    """Runs an iterator in a thread of its own and keeps only its newest items.
 
     A camera does not wait: while one frame is worked on, others come, and cameras and
     networks keep a backlog of them. Who always takes the oldest looks ever further back.
+    Of sound, where each piece counts, more than one is kept.
 
     Args:
         items: What to run; it may end, or raise.
         name: Of the thread.
+        keep: How many items may wait; of more, the oldest are dropped.
     """
 
-    def __init__(self, items: Iterator[Item], name: str) -> None:
+    def __init__(self, items: Iterator[Item], name: str, keep: int = 1) -> None:
         self.dropped = 0
         self._items = items
         self._turn = threading.Condition()
-        self._slot: list[Item] = []
+        self._waiting: deque[Item] = deque(maxlen=keep)
         self._over = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -35,9 +38,9 @@ class Newest(Generic[Item]):
             BaseException: What the iterator raised.
         """
         with self._turn:
-            self._turn.wait_for(lambda: self._slot or self._over)
-            if self._slot:
-                return self._slot.pop()
+            self._turn.wait_for(lambda: self._waiting or self._over)
+            if self._waiting:
+                return self._waiting.popleft()
             if self._error is not None:
                 raise self._error
             return None
@@ -54,7 +57,7 @@ class Newest(Generic[Item]):
         """
         with self._turn:
             self._over = True
-            self._slot.clear()
+            self._waiting.clear()
             self._turn.notify_all()
         let_go()
         self._thread.join(patience_s)
@@ -76,7 +79,7 @@ class Newest(Generic[Item]):
         with self._turn:
             if self._over:
                 return False
-            self.dropped += len(self._slot)
-            self._slot[:] = [item]
+            self.dropped += len(self._waiting) == self._waiting.maxlen
+            self._waiting.append(item)
             self._turn.notify_all()
             return True

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from edgekit.vision.sources.newest import Newest
+from edgekit.live.newest import Newest
 
 
 def nothing() -> None:

@@ -1,0 +1,1 @@
+"""What sources that go on by themselves share: cameras, streams and microphones."""
