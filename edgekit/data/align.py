@@ -100,7 +100,8 @@ def prominence(wave: Wave, sample_rate_hz: int) -> NDArray[np.float64]:
     level = 10 * np.log10(power + _NOTHING)
     heard = level[power > _NOTHING]  # zeros that somebody put around it are no background
     floor = np.quantile(heard, _QUIET) if heard.size else np.inf
-    return np.clip(level - floor - _ABOVE_DB, 0.0, _LOUD_DB - _ABOVE_DB)
+    above: NDArray[np.float64] = np.clip(level - floor - _ABOVE_DB, 0.0, _LOUD_DB - _ABOVE_DB)
+    return above
 
 
 def hop_samples(sample_rate_hz: int) -> int:
