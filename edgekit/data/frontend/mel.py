@@ -11,6 +11,46 @@ from edgekit.data.frontend.record import FrontEnd
 Floats = NDArray[np.float32]
 
 
+class Mel:
+    """Rows of a `log-mel` or `mfcc` front end.
+
+    A row has the same bits however many are computed at once: the sums are products of one
+    row each, for which BLAS has one way to add, where a product of many rows has several.
+
+    Args:
+        front_end: Of kind `log-mel` or `mfcc`.
+    """
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._tables = _tables(front_end)
+        self._fft_size = front_end.fft_size
+        self._floor = np.float32(front_end.floor)
+        self._root = front_end.spectrum == "magnitude"
+
+    def rows(self, frames: Floats) -> Floats:
+        """Turn frames of sound into rows of features.
+
+        Args:
+            frames: Shape (k, frame_samples).
+
+        Returns:
+            Shape (k, features), before mean and std.
+        """
+        tables = self._tables
+        spectrum = np.fft.rfft(frames * tables.window, self._fft_size)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        if self._root:
+            np.sqrt(power, out=power)
+        power = power.astype(np.float32, copy=False)  # numpy 1 computes spectra in double
+        rows: Floats = np.matmul(power[:, np.newaxis], tables.bank)
+        rows += self._floor
+        np.log(rows, out=rows)
+        if tables.cosines is not None:
+            rows = np.matmul(rows, tables.cosines)
+        return rows[:, 0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Tables:
     """What is computed once a front end.
@@ -26,47 +66,27 @@ class _Tables:
     cosines: Floats | None
 
 
-def mel_rows(frames: Floats, front_end: FrontEnd) -> Floats:
-    """Turn frames of sound into rows of features.
-
-    A row has the same bits however many are computed at once: the sums are products of one
-    row each, for which BLAS has one way to add, where a product of many rows has several.
-
-    Args:
-        frames: Shape (k, frame_samples).
-        front_end: Of kind `log-mel` or `mfcc`.
-
-    Returns:
-        Shape (k, features).
-    """
-    tables = _tables(front_end)
-    spectrum = np.fft.rfft(frames * tables.window, front_end.fft_size)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    if front_end.spectrum == "magnitude":
-        power = np.sqrt(power)
-    rows = np.matmul(power.astype(np.float32, copy=False)[:, np.newaxis], tables.bank)
-    rows = np.log(rows + np.float32(front_end.floor))
-    if tables.cosines is not None:
-        rows = np.matmul(rows, tables.cosines)
-    result: Floats = (rows[:, 0] - np.float32(front_end.mean)) / np.float32(front_end.std)
-    return result
-
-
 @functools.lru_cache(maxsize=8)
 def _tables(front_end: FrontEnd) -> _Tables:
     cosines = None
     if front_end.kind == "mfcc":
         cosines = cosine_transform(front_end.bins, front_end.coefficients)
-    return _Tables(hann(front_end.frame_samples), mel_bank(front_end), cosines)
+    window = {"hann": hann, "hamming": hamming}[front_end.window]
+    bank = mel_bank(front_end).astype(np.float32)
+    return _Tables(window(front_end.frame_samples).astype(np.float32), bank, cosines)
 
 
-def hann(size: int) -> Floats:
+def hann(size: int) -> NDArray[np.float64]:
     """Return the periodic Hann window: 0 at its start, its next 0 lies behind its end."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    return np.asarray(window, np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size))
 
 
-def mel_bank(front_end: FrontEnd) -> Floats:
+def hamming(size: int) -> NDArray[np.float64]:
+    """Return the symmetric Hamming window: 0.08 at its start and at its end."""
+    return np.asarray(0.54 - 0.46 * np.cos(2 * np.pi * np.arange(size) / (size - 1)))
+
+
+def mel_bank(front_end: FrontEnd) -> NDArray[np.float64]:
     """Return the triangles of the mel bands, as HTK and `tf.signal` define them.
 
     mel(f) = 1127 ln(1 + f / 700). The bands' edges are equally far apart in mel between
@@ -80,9 +100,11 @@ def mel_bank(front_end: FrontEnd) -> Floats:
     at = _mel(np.linspace(0, nyquist, front_end.fft_size // 2 + 1))[:, np.newaxis]
     edges = np.linspace(_mel(front_end.low_hz), _mel(front_end.high_hz), front_end.bins + 2)
     width = edges[1] - edges[0]
-    bank = np.maximum(0, np.minimum(at - edges[:-2], edges[2:] - at) / width)
+    bank: NDArray[np.float64] = np.maximum(
+        0, np.minimum(at - edges[:-2], edges[2:] - at) / width
+    )
     bank[0] = 0
-    return bank.astype(np.float32)
+    return bank
 
 
 def cosine_transform(bins: int, coefficients: int) -> Floats:

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.data.frontend.mel import mel_rows
+from edgekit.data.frontend.mel import Mel
+from edgekit.data.frontend.micro import Micro
 from edgekit.data.frontend.record import FrontEnd
 from edgekit.errors import DataError
 
@@ -44,7 +45,10 @@ class Stream:
 
     def reset(self) -> None:
         """Forget what was heard: the next push begins a sound."""
+        front_end = self.front_end
+        self._rows = (Micro if front_end.kind == "micro" else Mel)(front_end).rows
         self._waiting = np.empty(0, np.float32)
+        self._last = np.zeros(1, np.float32)
 
     def push(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the next samples and return the rows that they complete.
@@ -58,19 +62,29 @@ class Stream:
         Raises:
             DataError: As for `extract`; the piece is not taken.
         """
-        waiting = np.concatenate((self._waiting, _checked(wave)))
         front_end = self.front_end
+        waiting = np.concatenate((self._waiting, self._emphasised(_checked(wave))))
         count = front_end.count(waiting.size)
         self._waiting = waiting[count * front_end.step_samples :].copy()
         if not count:
             return np.empty((0, front_end.features), np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(waiting, front_end.frame_samples)
         frames = frames[:: front_end.step_samples]
-        rows = [
-            mel_rows(frames[first : first + _BLOCK], front_end)
-            for first in range(0, count, _BLOCK)
-        ]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        rows = np.empty((count, front_end.features), np.float32)
+        for first in range(0, count, _BLOCK):
+            rows[first : first + _BLOCK] = self._rows(frames[first : first + _BLOCK])
+        rows -= np.float32(front_end.mean)
+        rows /= np.float32(front_end.std)
+        return rows if front_end.limits is None else np.clip(rows, *front_end.limits, out=rows)
+
+    def _emphasised(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take a share of the sample before off each sample."""
+        share = np.float32(self.front_end.preemphasis)
+        if not share or not wave.size:
+            return wave
+        before = np.concatenate((self._last, wave[:-1]))
+        self._last = wave[-1:].copy()
+        return wave - share * before
 
 
 def _checked(wave: NDArray[np.float32]) -> NDArray[np.float32]:
