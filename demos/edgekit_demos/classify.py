@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import Any
 
 from edgekit.records import from_json
-from edgekit_demos.live import Request, Run, find_model, run
+from edgekit_demos.frames import Request, Run
+from edgekit_demos.live import find_model, run
 
 MODEL = "shapes.raspberry-pi-4"
 
@@ -29,7 +30,7 @@ def classify(request: Request, *, hear: Callable[[dict[str, Any]], None] | None 
         TargetError: The model is no classifier.
     """
     found = replace(request, model=str(find_model(request.model)))
-    return run("edgekit_demos.classify:worker", found, hear=hear)
+    return run("edgekit_demos.classify:worker", found, Run, hear=hear)
 
 
 def worker(request: dict[str, Any]) -> Run:

@@ -18,7 +18,8 @@ from dataclasses import replace
 from typing import Any
 
 from edgekit.records import from_json
-from edgekit_demos.live import Request, Run, find_model, run
+from edgekit_demos.frames import Request, Run
+from edgekit_demos.live import find_model, run
 
 MODEL = "cards"
 
@@ -30,7 +31,7 @@ def detect(request: Request, *, hear: Callable[[dict[str, Any]], None] | None = 
         TargetError: The model is no detector.
     """
     found = replace(request, model=str(find_model(request.model)))
-    return run("edgekit_demos.detect:worker", found, hear=hear)
+    return run("edgekit_demos.detect:worker", found, Run, hear=hear)
 
 
 def worker(request: dict[str, Any]) -> Run:

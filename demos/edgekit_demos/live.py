@@ -1,44 +1,41 @@
 """What the live demos share: one guarded child that opens, runs and shows everything.
 
-A film, a picture and a stream are files from outside, and so is a model: native code that
-opens them may crash at any frame, not only at the first. So the whole demo runs in one
-child process (`edgekit_demos.watch`), as every command that opens such files does: the
-frames, the model, the preview's server, the window and the film that is saved. A crash
-becomes one message; lines for standard output come from the child as news, and after Ctrl-C
-it is asked to end, so that the film is finished and the summary told. Trying each file in a
-child first would open it twice, and see only its beginning.
+A film, a recording and a stream are files from outside, and so is a model: native code that
+opens them may crash at any moment, not only at the first. So the whole demo runs in one
+child process (`edgekit_demos.child`), as every command that opens such files does: frames or
+sound, the model, the preview's server, what is saved. A crash becomes one message; lines for
+standard output come from the child as news, and after Ctrl-C it is asked to end, so that
+what it writes is finished and the summary told. Trying each file in a child first would open
+it twice, and see only its beginning.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgekit import guard
 from edgekit.errors import InputError, UnknownName
-from edgekit.manifest import Overrides
 from edgekit.records import from_json
 from edgekit_demos.models import model_names, model_path
 
 GRACE_S = 10.0  # to finish a film after Ctrl-C
 STDOUT = "-"
 
+Run = TypeVar("Run")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a live demo is to do.
+class Wishes:
+    """What every live demo is told.
 
     Attributes:
         model: Path of a .tflite, or name of a carried model.
-        source: Where frames come from, as `edgekit.vision.sources.open_source` reads it.
-        headless: Open no window, also where there is a desktop.
-        frames: Number of frames to take; None takes all.
-        threshold: Score from which on something counts as found; None takes the model's.
-        jsonl: File that gets one JSON line a frame; `-` is standard output.
-        save: Film to write, with boxes drawn, as .mp4.
+        source: Where frames or sound come from.
+        threshold: Score from which on something counts; None takes the model's.
+        jsonl: File that gets JSON lines; `-` is standard output.
         preview: `HOST:PORT` of the page to watch in a browser.
         labels: Names of the classes; empty takes the model's.
-        overrides: Preprocessing, where the model says it wrongly or not at all.
         backend: Interpreter package.
         threads: CPU threads; None chooses.
         delegate: Accelerator; None is the CPU.
@@ -46,20 +43,16 @@ class Request:
 
     model: str
     source: str
-    headless: bool = False
-    frames: int | None = None
     threshold: float | None = None
     jsonl: str | None = None
-    save: str | None = None
     preview: str | None = None
     labels: tuple[str, ...] = ()
-    overrides: Overrides = field(default_factory=Overrides)
     backend: str = "auto"
     threads: int | None = None
     delegate: str | None = None
 
     def opening(self) -> dict[str, Any]:
-        """Return the keywords of `open_detector` and `open_classifier`."""
+        """Return the keywords of what opens the model."""
         return {
             "labels": self.labels or None,
             "threshold": self.threshold,
@@ -67,68 +60,40 @@ class Request:
             "backend": self.backend,
             "delegate": self.delegate,
             "probe": False,  # this process is a child already
-            "overrides": self.overrides,
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """How a live demo went.
-
-    Attributes:
-        model: The model.
-        source: What frames came from.
-        frames: Frames that went through.
-        seconds: From the first capture to the last result.
-        fps: Frames a second.
-        dropped: Frames of a live source that came while others were worked on.
-        damaged: Frames that were no picture.
-        ms: Milliseconds of each stage and of the whole, `p50` and `p95` over the last frames.
-        seen: In how many frames each label was found.
-        jsonl: File with one JSON line a frame, or None.
-        saved: The film, or None.
-        interrupted: Whether it was ended by Ctrl-C.
-    """
-
-    model: str
-    source: str
-    frames: int
-    seconds: float
-    fps: float
-    dropped: int
-    damaged: int
-    ms: dict[str, dict[str, float]]
-    seen: dict[str, int]
-    jsonl: str | None
-    saved: str | None
-    interrupted: bool
-
-
 def run(
-    worker: str, request: Request, *, hear: Callable[[dict[str, Any]], None] | None = None
+    worker: str,
+    wishes: Wishes,
+    kind: type[Run],
+    *,
+    hear: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a demo in a guarded child.
 
     Args:
-        worker: `module:function` that takes the request as plain JSON values.
-        request: What it is to do.
-        hear: Gets `{"line": ...}`, what was found in a frame, where `jsonl` is `-`, and
+        worker: `module:function` that takes the wishes as plain JSON values.
+        wishes: What it is to do.
+        kind: The record of how it went.
+        hear: Gets `{"line": ...}`, what was found, where `jsonl` is `-`, and
             `{"preview": ...}`, the address to open in a browser.
 
     Raises:
         InputError: The model or a file cannot be used.
         TargetError: The model is of another kind.
-        DeviceError: The camera, the stream or the preview's port cannot be opened.
-        KeyboardInterrupt: Ctrl-C before the first frame.
+        DeviceError: The camera, the microphone, the stream or the preview's port cannot be
+            opened.
+        KeyboardInterrupt: Ctrl-C before there was anything.
     """
     answer = guard.call(
         worker,
-        doing=f"running {Path(request.model).name} on {request.source}",
+        doing=f"running {Path(wishes.model).name} on {wishes.source}",
         hear=hear,
         grace_s=GRACE_S,
-        request=request,
+        request=wishes,
     )
-    return from_json(Run, answer, "the run")
+    return from_json(kind, answer, "the run")
 
 
 def find_model(name: str) -> Path:
@@ -141,7 +106,7 @@ def find_model(name: str) -> Path:
         InputError: There is neither.
     """
     path = Path(name)
-    if path.exists():
+    if path.is_file():
         return path
     try:
         return model_path(name)

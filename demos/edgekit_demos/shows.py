@@ -1,4 +1,4 @@
-"""Where a live demo shows what it finds: lines, a film, a page, a window."""
+"""Where a demo that sees shows what it finds: lines, a film, a page, a window."""
 
 import contextlib
 import functools
@@ -11,14 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from edgekit import guarded
 from edgekit.data.opencv import Pixels, swap
-from edgekit.files import JsonLines
 from edgekit.vision.pipeline import Result, Stages
 from edgekit.vision.sources import Source
 from edgekit.vision.window import Window, open_window
 from edgekit.vision.writer import Film
-from edgekit_demos.live import STDOUT, Request
+from edgekit_demos.child import Write, open_lines, open_page
+from edgekit_demos.frames import Request
 
 if TYPE_CHECKING:  # only some who watch want a page, and it takes a while
     from edgekit.preview import Preview
@@ -108,28 +107,17 @@ class Show(Protocol):
         """Show a frame; False if no more are wanted."""
 
 
-class News:
-    """Lines for standard output, which belongs to the parent."""
-
-    for_eyes: ClassVar[bool] = False
-
-    def show(self, shown: Shown) -> bool:
-        """Send the line to the parent."""
-        guarded.tell({"line": shown.told})
-        return True
-
-
 class Lines:
-    """A file of JSON lines."""
+    """JSON lines, one a frame."""
 
     for_eyes: ClassVar[bool] = False
 
-    def __init__(self, path: Path, stack: contextlib.ExitStack) -> None:
-        self._lines = stack.enter_context(JsonLines(path))
+    def __init__(self, write: Write) -> None:
+        self._write = write
 
     def show(self, shown: Shown) -> bool:
         """Write the line."""
-        self._lines.write(shown.told)
+        self._write(shown.told)
         return True
 
 
@@ -182,17 +170,12 @@ class OnDesktop:
 
 
 def open_shows(
-    wanted: Request,
-    title: str,
-    source: Source,
-    labels: Sequence[str],
-    stack: contextlib.ExitStack,
+    wanted: Request, source: Source, labels: Sequence[str], stack: contextlib.ExitStack
 ) -> list[Show]:
     """Open all that is wanted.
 
     Args:
         wanted: What.
-        title: Name of the model.
         source: Where the frames come from.
         labels: Names of the classes.
         stack: Closes everything in the end.
@@ -202,20 +185,16 @@ def open_shows(
         DeviceError: The page's port is in use.
     """
     shows: list[Show] = []
-    if wanted.jsonl is not None:
-        to_file = wanted.jsonl != STDOUT
-        shows.append(Lines(Path(wanted.jsonl), stack) if to_file else News())
+    lines = open_lines(wanted, stack)
+    if lines is not None:
+        shows.append(Lines(lines))
     if wanted.save is not None:
         shows.append(Filming(Path(wanted.save), live=source.live, stack=stack))
-    if wanted.preview is not None:
-        from edgekit.preview import open_preview
-
-        about = {"title": "edgekit", "model": title, "source": source.description}
-        page = open_preview(wanted.preview, **about, labels=labels)
-        shows.append(Page(stack.enter_context(page)))
-        guarded.tell({"preview": page.url})
+    page = open_page(wanted, source.description, labels, stack)
+    if page is not None:
+        shows.append(Page(page))
     if not wanted.headless:
-        window = open_window(title)
+        window = open_window(Path(wanted.model).stem)
         if isinstance(window, Window):
             shows.append(OnDesktop(stack.enter_context(window)))
         elif not shows:

@@ -1,20 +1,18 @@
-"""The child of a live demo: frames in, findings out to all who look."""
+"""The child of a demo that sees: frames in, findings out to all who look."""
 
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from edgekit import guarded
 from edgekit.progress import task
 from edgekit.records import to_json
 from edgekit.vision.pipeline import Pipeline, Recognizer, Result
 from edgekit.vision.sources import Source, open_source
 from edgekit.vision.tracking import Tracker
-from edgekit_demos.live import Request, Run
+from edgekit_demos.child import Ending
+from edgekit_demos.frames import Request, Run
 from edgekit_demos.shows import Pace, Shown, open_shows
 
 _TICK_S = 0.25  # between two reports of progress
@@ -35,10 +33,10 @@ def watch(
         describe: Puts a result into plain JSON values, `detections` among them.
         places: Whether what it finds has a place in the frame; then objects get numbers.
     """
-    ending = _Ending()
+    ending = Ending()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(request.source))
-        shows = open_shows(request, Path(request.model).stem, source, recognizer.labels, stack)
+        shows = open_shows(request, source, recognizer.labels, stack)
         pipeline = Pipeline(
             source,
             recognizer,
@@ -47,7 +45,7 @@ def watch(
             real_time=any(each.for_eyes for each in shows),
         )
         stack.enter_context(pipeline)
-        ending.pipeline = pipeline
+        ending.stop = pipeline.stop
         seen: Counter[str] = Counter()
         pace = Pace()
         advance = stack.enter_context(_progress(source, request.frames))
@@ -76,19 +74,6 @@ def watch(
         saved=request.save,
         interrupted=ending.wanted.is_set(),
     )
-
-
-class _Ending:
-    """Ends the pipeline when the parent wants it; before that there is nothing to finish."""
-
-    def __init__(self) -> None:
-        self.pipeline: Pipeline | None = None
-        self.wanted = guarded.end_wanted(self._end)
-
-    def _end(self) -> None:
-        if self.pipeline is None:
-            os._exit(1)
-        self.pipeline.stop()
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
-"""`edgekit demo`: live demos, from a camera to boxes or classes."""
+"""`edgekit demo`: live demos, from a camera to boxes or classes, from a microphone to words."""
 
+import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -12,10 +13,9 @@ from edgekit.cli import options
 from edgekit.cli.common import Document, command
 from edgekit.errors import UsageError
 from edgekit.extras import need
-from edgekit.manifest import Overrides
 from edgekit.records import to_json
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _STDOUT = "-"
 _STAGES = ("capture", "preprocess", "inference", "postprocess", "total")
@@ -23,12 +23,13 @@ _STAGES = ("capture", "preprocess", "inference", "postprocess", "total")
 
 @click.group()
 def demo() -> None:
-    """See a model at work: on a camera, a film, a stream, or drawn pictures.
+    """See a model at work: on a camera, a film, a stream, a microphone.
 
     \b
     Examples:
       edgekit demo detect --source synthetic --headless --frames 50
       edgekit demo detect --source 0 --preview 127.0.0.1:8080
+      edgekit demo keywords --source mic
 
     Each has more examples in its own --help, and knows --json, --verbose, --quiet and
     --debug.
@@ -75,37 +76,102 @@ def _show_run(found: Document) -> None:
         tables.table(heads, rows, numbers=heads[1:])
 
 
-def _live(function: Function) -> Function:
-    """Add the options that the live demos share."""
-    for option in reversed(
+def _show_heard(found: Document) -> None:
+    """Show what was heard, or the devices."""
+    from edgekit.cli import tables
+
+    if "devices" not in found:
+        if found["jsonl"] != _STDOUT:
+            _show_words(found)
+        if found["interrupted"]:
+            raise KeyboardInterrupt
+        return
+    heads = ["source", "name", "channels", "rate"]
+    rows = [
+        (f"mic:{each['index']}", each["name"], each["channels"], f"{each['rate_hz']} Hz")
+        for each in found["devices"]
+    ]
+    tables.table(heads, rows, numbers=heads[2:])
+    if not rows:
+        tables.line("There is no device that records sound.")
+
+
+def _show_words(found: Document) -> None:
+    from edgekit.cli import tables
+
+    factor = found["real_time_factor"]
+    tables.facts(
         [
-            click.option("--model", help="A .tflite, or the name of a carried model."),
-            click.option(
-                "--source",
-                default="0",
-                show_default=True,
-                help="Camera number, /dev/videoN, picamera, film, pictures, http://, "
-                "rtsp://, tcp://, udp:// or synthetic.",
-            ),
-            click.option("--headless", is_flag=True, help="Open no window."),
-            click.option("--frames", type=click.IntRange(min=1), help="End after so many."),
-            click.option(
-                "--threshold",
-                type=click.FloatRange(0, 1),
-                help="Lowest score that counts; the model's own by default.",
-            ),
-            click.option(
-                "--jsonl", metavar="FILE|-", help="One JSON line a frame; - is standard output."
-            ),
-            click.option("--save", metavar="FILE.mp4", help="Film with the findings drawn."),
-            click.option("--preview", metavar="HOST:PORT", help="Page to watch in a browser."),
-            options.labels,
-            options.preprocessing,
-            options.interpreter,
+            ("model", Path(found["model"]).name),
+            ("source", found["source"]),
+            ("heard", f"{found['seconds']:.1f} s of sound"),
+            ("work", f"{tables.percent(factor)} of that time" if factor is not None else None),
+            ("lost", f"{found['lost_s']:.2f} s" if found["lost_s"] else None),
+            ("lines", found["jsonl"]),
         ]
-    ):
-        function = option(function)
-    return function
+    )
+    tables.line()
+    tables.table(["word", "heard"], list(found["heard"].items()), numbers=["heard"])
+
+
+def _shared(source: Option, line: str) -> Option:
+    """Add the options that all live demos share.
+
+    Args:
+        source: The option of where it takes its input.
+        line: What gets a line in `--jsonl`.
+    """
+    every: list[Option] = [
+        click.option("--model", help="A .tflite, or the name of a carried model."),
+        source,
+        click.option(
+            "--threshold",
+            type=click.FloatRange(0, 1),
+            help="Lowest score that counts; the model's own by default.",
+        ),
+        click.option(
+            "--jsonl", metavar="FILE|-", help=f"One JSON line {line}; - is standard output."
+        ),
+        click.option("--preview", metavar="HOST:PORT", help="Page to watch in a browser."),
+        options.labels,
+        options.interpreter,
+    ]
+    return _together(every)
+
+
+def _together(every: Sequence[Option]) -> Option:
+    """Return what adds all options, in their order."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(every):
+            function = option(function)
+        return function
+
+    return add
+
+
+_SEEN = click.option(
+    "--source",
+    default="0",
+    show_default=True,
+    help="Camera number, /dev/videoN, picamera, film, pictures, http://, rtsp://, tcp://, "
+    "udp:// or synthetic.",
+)
+_HEARD = click.option(
+    "--source",
+    default="mic",
+    show_default=True,
+    help="mic, mic:DEVICE, a recording, a folder of them, or synthetic.",
+)
+_live = _together(
+    [
+        _shared(_SEEN, "a frame"),
+        click.option("--headless", is_flag=True, help="Open no window."),
+        click.option("--frames", type=click.IntRange(min=1), help="End after so many."),
+        click.option("--save", metavar="FILE.mp4", help="Film with the findings drawn."),
+        options.preprocessing,
+    ]
+)
 
 
 @demo.add_command
@@ -143,9 +209,32 @@ def classify(**wishes: Any) -> Document:
     return _run("classify", **wishes)
 
 
-def _run(
-    name: str, *, model: str | None, labels: Path | None, overrides: Overrides, **rest: Any
-) -> Document:
+@demo.add_command
+@command(_show_heard)
+@_shared(_HEARD, "a word")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after.")
+@options.front_end
+@click.option("--list-devices", is_flag=True, help="List the microphones, and end.")
+def keywords(*, list_devices: bool, **wishes: Any) -> Document:
+    """Hear words in live sound.
+
+    Without --model it hears the words of the model that edgekit carries. Ctrl-C ends it.
+    On a terminal a meter shows how loud it is, and each word comes as it is heard.
+
+    \b
+    Examples:
+      edgekit demo keywords --source synthetic --seconds 60
+      edgekit demo keywords --list-devices
+      edgekit demo keywords --source mic:1 --preview 0.0.0.0:8080
+      edgekit demo keywords --model m.tflite --source talk.flac --jsonl - | jq .keyword
+    """
+    if list_devices:
+        found = need("edgekit_demos.keywords", "list microphones").devices()
+        return {"devices": found}
+    return _run("keywords", **wishes)
+
+
+def _run(name: str, *, model: str | None, labels: Path | None, **rest: Any) -> Document:
     from edgekit.data import read_labels
 
     context = click.get_current_context(silent=True)
@@ -154,22 +243,23 @@ def _run(
         msg = "--json and --jsonl - both want standard output; give --jsonl a file."
         raise UsageError(msg)
     demos = need(f"edgekit_demos.{name}", f"run `edgekit demo {name}`")
-    request = need("edgekit_demos.live", "run a live demo").Request(
-        model=model or demos.MODEL,
-        labels=read_labels(labels) if labels else (),
-        overrides=overrides,
-        **rest,
+    request = demos.Request(
+        model=model or demos.MODEL, labels=read_labels(labels) if labels else (), **rest
     )
-    document: Document = to_json(getattr(demos, name)(request, hear=_hear))
+    hear = functools.partial(_hear, as_json=as_json)
+    document: Document = to_json(getattr(demos, name)(request, hear=hear))
     if document["interrupted"] and as_json:
         raise KeyboardInterrupt
     return document
 
 
-def _hear(news: dict[str, Any]) -> None:
+def _hear(news: dict[str, Any], *, as_json: bool) -> None:
     """Pass on what comes while it runs."""
     if "line" in news:
         sys.stdout.write(json.dumps(news["line"]) + "\n")
         sys.stdout.flush()
+    if "heard" in news and not as_json:
+        heard = news["heard"]
+        click.echo(f"{heard['t']:8.1f} s  {heard['keyword']}  {heard['score']:.2f}")
     if "preview" in news:
         click.echo(f"Watch it at {news['preview']}", err=True)

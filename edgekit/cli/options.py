@@ -85,6 +85,16 @@ def sample_rate(function: Function) -> Function:
     )(function)
 
 
+def front_end(function: Function) -> Function:
+    """Add `--front-end NAME`; passed on as `front_end`, the name of a preset or None."""
+    return click.option(
+        "--front-end",
+        metavar="NAME",
+        help="How sound becomes the input of a keyword model that does not say: log-mel, "
+        "mlperf-tiny, micro-speech.",
+    )(function)
+
+
 def interpreter(function: Function) -> Function:
     """Add the options of how a .tflite is run: `backend`, `delegate`, `threads`."""
     function = click.option("--backend", default="auto", help="Interpreter package.")(function)

@@ -1,14 +1,20 @@
-"""One colour a label: the same on the page, in a window and in a saved video."""
+"""One colour a label, the same on the page, in a window and in a saved video; one a level."""
 
+import functools
 import math
 import zlib
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 Color = tuple[int, int, int]
 
 _LIGHTNESS, _CHROMA = 0.8, 0.145  # OKLCH: all as bright, so that black letters can be read
 _GOLDEN_ANGLE = 180 * (3 - math.sqrt(5))  # neighbours in a list are far apart on the circle
 _FIRST_HUE = 145.0
+# Lightness, chroma and hue in OKLCH at the ends and in the middle of the gradient.
+_GRADIENT = ((0.12, 0.02, 230.0), (0.55, 0.11, 190.0), (0.97, 0.1, 110.0))
 
 
 def color_of(label: str, labels: Sequence[str] = ()) -> Color:
@@ -31,6 +37,15 @@ def hexadecimal(color: Color) -> str:
     '#ff8000'
     """
     return "#" + bytes(color).hex()
+
+
+@functools.cache
+def gradient() -> NDArray[np.uint8]:
+    """Return the colours of levels from low to high, dark to bright, shape (256, 3)."""
+    places = np.linspace(0, len(_GRADIENT) - 1, 256)
+    known = np.array(_GRADIENT).T
+    ways = [np.interp(places, np.arange(len(_GRADIENT)), each) for each in known]
+    return np.array([_from_oklch(*map(float, each)) for each in np.transpose(ways)], np.uint8)
 
 
 def _from_oklch(lightness: float, chroma: float, hue_degrees: float) -> Color:

@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_page(viewer())
         elif path == "/next":
             self._send_next(asked.get("seen", ""))
-        elif path == "/stream.mjpg":
+        elif path == "/stream.mjpg" and self.server.scene.has_frames:
             self._stream()
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -128,15 +128,15 @@ class Handler(BaseHTTPRequestHandler):
         self._send(page.content, "text/html; charset=utf-8", status, headers)
 
     def _send_next(self, seen: str) -> None:
-        """Send what there is to see: a line of JSON, then a JPEG if there is an unseen one.
+        """Send what there is to see: a line of JSON, then a picture if there is an unseen one.
 
         The page asks for each picture when it has drawn the one before: so a slow viewer
         skips pictures by itself, and none waits in a buffer of the way between.
         """
         view = self.server.scene.next(seen, _PATIENCE_S)
-        jpeg = view.picture.jpeg() if view else b""
+        picture = view.picture.encoded() if view else b""
         state = json.dumps(self.server.scene.state(view), separators=(",", ":"), default=str)
-        self._send(state.encode() + b"\n" + jpeg, "application/octet-stream")
+        self._send(state.encode() + b"\n" + picture, "application/octet-stream")
 
     def _stream(self) -> None:
         """Send pictures until the viewer goes, for programs that know MJPEG."""
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
             view = self.server.scene.next(seen, _PATIENCE_S)
             if view is None:
                 continue
-            seen, jpeg = view.mark, view.picture.jpeg()
+            seen, jpeg = view.mark, view.picture.encoded()
             if jpeg:
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
                 head += f"Content-Length: {len(jpeg)}\r\n\r\n"

@@ -2,6 +2,7 @@
 'use strict';
 // Asks the server for one picture after another: the next when this one is drawn.
 const PATIENCE_MS = 8000, LATE_S = 3, HOT_C = 70, TOO_HOT_C = 80;
+const SPECTRUM = .65;  // of the height, where there are scores below
 const at = id => document.getElementById(id);
 const picture = at('picture').getContext('2d'), boxes = at('boxes').getContext('2d');
 const frame = at('frame');
@@ -33,12 +34,14 @@ async function ask() {
   return [JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes.subarray(end + 1)];
 }
 
-async function drawPicture(jpeg) {
-  const bitmap = await createImageBitmap(new Blob([jpeg], {type: 'image/jpeg'}));
+async function drawPicture(file) {
+  const type = file[0] === 0x89 ? 'image/png' : 'image/jpeg';
+  const bitmap = await createImageBitmap(new Blob([file], {type}));
   const {canvas} = picture;
   if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
     [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-    frame.style.setProperty('--ratio', (bitmap.width / bitmap.height).toFixed(4));
+    if (type === 'image/jpeg')
+      frame.style.setProperty('--ratio', (bitmap.width / bitmap.height).toFixed(4));
   }
   picture.drawImage(bitmap, 0, 0);
   bitmap.close();
@@ -58,7 +61,9 @@ function drawBoxes() {  // in pixels of the screen, so that lines are crisp at a
   const letters = wide < 500 ? 12 : wide < 1100 ? 14 : 16;
   boxes.font = `600 ${letters}px system-ui, sans-serif`;
   boxes.textBaseline = 'middle';
-  const across = wide / state.size[0], down = high / state.size[1];
+  const across = wide / state.size[0];
+  const down = high * (state.kind === 'sound' ? SPECTRUM : 1) / state.size[1];
+  if (state.curves) drawScores(wide, high, letters);
   const placed = state.boxes.filter(each => each.box).map(each => {
     const [left, top, right, bottom] = each.box;
     return [each, left * across, top * down, (right - left) * across, (bottom - top) * down];
@@ -66,6 +71,21 @@ function drawBoxes() {  // in pixels of the screen, so that lines are crisp at a
   for (const [each, ...box] of placed) outline(each, ...box);
   const taken = [];
   for (const [each, ...box] of placed) taken.push(tag(each, box, letters, wide, taken));
+}
+
+function drawScores(wide, high, letters) {  // under the sound, at the same times
+  const top = high * SPECTRUM + 4, tall = high - top - 4;
+  boxes.lineWidth = 2;
+  boxes.lineJoin = 'round';
+  for (const {color, values} of state.curves) {
+    boxes.strokeStyle = color;
+    boxes.beginPath();
+    values.forEach((value, place) =>
+      boxes.lineTo(wide * (place + 1) / values.length, top + tall * (1 - value / 100)));
+    boxes.stroke();
+  }
+  boxes.fillStyle = '#fff9';
+  boxes.fillText(`${state.seconds.toFixed(0)} s ago`, letters * .4, top + letters);
 }
 
 function outline({color}, left, top, wide, high) {
@@ -95,8 +115,9 @@ function showNumbers({fps, stages, temperature_c, counts}) {
   const total = stages.find(({name}) => name === 'total');
   const whole = total ? total.p50 : stages.reduce((sum, {p50}) => sum + p50, 0);
   const rows = [];
-  if (fps !== null) rows.push(['speed', fps.toFixed(1), 'fps', '']);
-  if (stages.length) rows.push(['one frame', short(whole), 'ms', '']);
+  const seen = state.kind !== 'sound';
+  if (fps !== null && seen) rows.push(['speed', fps.toFixed(1), 'fps', '']);
+  if (stages.length) rows.push([seen ? 'one frame' : 'one piece', short(whole), 'ms', '']);
   if (temperature_c !== null) {
     const looks = temperature_c >= TOO_HOT_C ? 'bad' : temperature_c >= HOT_C ? 'warn' : '';
     rows.push(['processor', temperature_c.toFixed(0), '°C', looks]);
@@ -113,8 +134,14 @@ function showFound(found) {
   const rows = found.slice(0, 12).map(each => {
     const chip = make('span', '', 'chip');
     chip.style.background = each.color;
+    const scale = bar([each.score, '', each.color]);
+    if (each.threshold !== undefined) {
+      const limit = make('i', '', 'limit');
+      limit.style.setProperty('--at', `${100 * each.threshold}%`);
+      scale.append(limit);
+    }
     return make('li', '', '', chip, make('span', name(each), 'name'),
-      make('span', percent(each.score)), bar([each.score, '', each.color]));
+      make('span', percent(each.score)), scale);
   });
   if (found.length > 12) rows.push(make('li', `and ${found.length - 12} more`, 'empty'));
   if (!rows.length) rows.push(make('li', 'nothing', 'empty'));
@@ -152,13 +179,15 @@ function show() {
   at('alarm').hidden = !state.throttled.length;
   at('alarm').textContent = `This board says: ${state.throttled.join(', ')}.`;
   showNumbers(state);
-  showFound(state.boxes);
+  document.body.classList.toggle('sound', state.kind === 'sound');
+  showFound(state.scores ?? state.boxes);
   showStages(state.stages);
   showEvents(state.events);
   drawBoxes();
   const {age_s} = state, late = age_s === null || age_s > LATE_S;
-  at('waiting').textContent = age_s === null ? 'Waiting for the first picture'
-    : `No picture for ${Math.round(age_s)} s`;
+  const what = state.kind === 'sound' ? 'sound' : 'picture';
+  at('waiting').textContent = age_s === null ? `Waiting for the first ${what}`
+    : `No ${what} for ${Math.round(age_s)} s`;
   say(late ? 'waiting' : 'live', late ? 'waiting' : 'live');
 }
 
@@ -173,8 +202,8 @@ async function watch() {
   for (let failures = 0; ;) {
     while (document.hidden) await pause(200);
     try {
-      const [told, jpeg] = await ask();
-      if (jpeg.length) await drawPicture(jpeg);
+      const [told, file] = await ask();
+      if (file.length) await drawPicture(file);
       state = {...state, ...told};
       show();
       failures = 0;

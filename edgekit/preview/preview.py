@@ -1,10 +1,11 @@
 """The preview: what a demonstration shows, for whoever opens its page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from edgekit.data.opencv import Order, Pixels
 from edgekit.preview.address import Address, parse_address, reachable_at
+from edgekit.preview.roll import Strip
 from edgekit.preview.scene import Detection, Scene
 from edgekit.preview.server import Server
 
@@ -22,8 +23,9 @@ class Preview:
         port: 0 for any that is free.
         title: Heading of the page.
         model: Name of the model.
-        source: What the frames come from.
+        source: What the frames or the sound come from.
         labels: All labels of the model, in its order; it keeps their colours apart.
+        kind: Whether it shows pictures or sound.
 
     Raises:
         DeviceError: The port is in use, or the address is none of this machine's.
@@ -38,8 +40,10 @@ class Preview:
         model: str = "",
         source: str = "",
         labels: Sequence[str] = (),
+        kind: Literal["pictures", "sound"] = "pictures",
     ) -> None:
-        self._scene = Scene({"title": title, "model": model, "source": source}, labels)
+        about = {"title": title, "model": model, "source": source, "kind": kind}
+        self._scene = Scene(about, labels)
         self._server = Server(Address(host, port), self._scene)
 
     @property
@@ -76,6 +80,22 @@ class Preview:
             counts: Further numbers to show under their names, e.g. `dropped`.
         """
         self._scene.show(pixels, order, detections, ms or {}, counts or {})
+
+    def hear(
+        self,
+        strip: Strip,
+        *,
+        ms: Mapping[str, float] | None = None,
+        counts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Replace what is shown of a sound; returns at once, whoever looks.
+
+        Args:
+            strip: Its last seconds, from a `Roll`.
+            ms: Milliseconds of each stage, in the order of the work.
+            counts: Further numbers to show under their names, e.g. `level`.
+        """
+        self._scene.hear(strip, ms or {}, counts or {})
 
     def tell(self, text: str, label: str = "") -> None:
         """Add an event to the page's list.

@@ -1,4 +1,4 @@
-"""What there is to see: the newest frame with its boxes, the numbers, what happened."""
+"""What there is to see: the newest picture with what was found, the numbers, what happened."""
 
 import math
 import secrets
@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.data.opencv import Order, Pixels
@@ -14,7 +14,8 @@ from edgekit.measure import Machine, machine
 from edgekit.preview.colors import color_of, hexadecimal
 from edgekit.preview.fresh import Fresh
 from edgekit.preview.meter import Meter
-from edgekit.preview.picture import Picture
+from edgekit.preview.picture import Picture, photograph
+from edgekit.preview.roll import Strip
 
 Detection = Mapping[str, Any]
 
@@ -28,23 +29,26 @@ _NUMBERS_EVERY_S = 0.25  # faster than this nobody reads
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A frame with what was found in it.
+    """A picture with what was found in it.
 
     Attributes:
-        mark: Names it among all frames of all previews.
-        picture: The frame.
+        mark: Names it among all pictures of all previews.
+        picture: The frame, or the last seconds of a sound.
         boxes: What was found, as the page wants it.
         t: When it was shown, on the monotonic clock.
+        more: What else goes with it.
     """
 
     mark: str
     picture: Picture
     boxes: tuple[dict[str, Any], ...]
     t: float
+    more: dict[str, Any] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
         """Return what the page must know of it, as JSON values."""
-        return {"mark": self.mark, "size": self.picture.size, "boxes": self.boxes}
+        told = {"mark": self.mark, "size": self.picture.size, "boxes": self.boxes}
+        return {**told, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Scene:
     out at a pace that leaves the processor to the model.
 
     Args:
-        about: What does not change: `title`, `model`, `source`.
+        about: What does not change: `title`, `model`, `source`, and as `kind` whether it is
+            `pictures` or `sound`.
         labels: All labels, in the model's order; their colours stay far apart.
     """
 
@@ -109,16 +114,21 @@ class Scene:
         counts: Mapping[str, Any],
     ) -> None:
         """Replace what is shown; arguments as those of `Preview.show`."""
-        now = time.monotonic()
         boxes = tuple(self._box(each) for each in detections)
-        with self._changed:
-            self._frames += 1
-            mark = f"{self._run}.{self._frames}"
-            self._newest = View(mark, Picture(pixels, order), boxes, now)
-            self._counts = dict(counts)
-            self._meter.count(now, ms)
-            self._note_arrivals(boxes, now)
-            self._changed.notify_all()
+        self._replace(photograph(pixels, order), boxes, ms, counts)
+
+    def hear(self, strip: Strip, ms: Mapping[str, float], counts: Mapping[str, Any]) -> None:
+        """Replace what is shown; arguments as those of `Preview.hear`."""
+        words = tuple(self._box(each) for each in strip.words)
+        scores = tuple(
+            {**self._box(each), "threshold": each["threshold"]} for each in strip.scores
+        )
+        curves = tuple(
+            {"color": score["color"], "values": values}
+            for score, values in zip(scores, strip.curves, strict=True)
+        )
+        more = {"scores": scores, "curves": curves, "seconds": strip.seconds}
+        self._replace(strip.picture, words, ms, counts, more)
 
     def tell(self, text: str, label: str = "") -> None:
         """Add an event."""
@@ -130,6 +140,11 @@ class Scene:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether what is shown are frames, which make a film."""
+        return self._about.get("kind") != "sound"
 
     @property
     def closed(self) -> bool:
@@ -183,6 +198,24 @@ class Scene:
             "temperature_c": told.temperature_c if told else None,
             "throttled": (told.throttled or ()) if told else (),
         }
+
+    def _replace(
+        self,
+        picture: Picture,
+        boxes: tuple[dict[str, Any], ...],
+        ms: Mapping[str, float],
+        counts: Mapping[str, Any],
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        now = time.monotonic()
+        with self._changed:
+            self._frames += 1
+            mark = f"{self._run}.{self._frames}"
+            self._newest = View(mark, picture, boxes, now, more or {})
+            self._counts = dict(counts)
+            self._meter.count(now, ms)
+            self._note_arrivals(boxes, now)
+            self._changed.notify_all()
 
     def _take(self, view: View, now: float) -> None:
         """Remember what went out, and when the next may."""

@@ -21,7 +21,8 @@ from streams import Camera, picture, pictures, write_film
 from edgekit.errors import CrashError, InputError
 from edgekit.vision.sources import open_source
 from edgekit_demos.classify import MODEL, classify
-from edgekit_demos.live import Request, find_model, run
+from edgekit_demos.frames import Request, Run
+from edgekit_demos.live import find_model, run
 from edgekit_demos.models import model_path
 
 pytest.importorskip("cv2")
@@ -254,7 +255,7 @@ def test_a_port_in_use_is_told() -> None:
 def test_a_crash_in_the_middle_is_one_message() -> None:
     request = Request(model=str(model_path(MODEL)), source="synthetic:320x240", headless=True)
     with pytest.raises(CrashError, match="died from SIGSEGV"):
-        run("live_jobs:dying", request)
+        run("live_jobs:dying", request, Run)
 
 
 def test_in_python_it_is_a_function_with_news() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from edgekit.records import from_json
 from edgekit.vision.classifier import Classifier, open_classifier
 from edgekit.vision.writer import document
-from edgekit_demos.live import Request, Run
+from edgekit_demos.frames import Request, Run
 from edgekit_demos.watch import watch
 
 _SOUND = 3  # frames before it dies

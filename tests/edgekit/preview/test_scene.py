@@ -53,7 +53,7 @@ def test_a_frame_is_encoded_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch
 
     def look() -> None:
         view = shown.next("", 5.0)
-        pictures.append(view.picture.jpeg() if view else b"")
+        pictures.append(view.picture.encoded() if view else b"")
 
     viewers = [threading.Thread(target=look) for _ in range(8)]
     for each in viewers:
@@ -105,7 +105,7 @@ def test_pictures_go_out_at_a_pace_that_leaves_the_processor_to_the_model(
     while time.monotonic() < ends:
         view = shown.next(seen, 0.1)
         if view is not None:
-            view.picture.jpeg()
+            view.picture.encoded()
             seen = view.mark
     feeding.set()
     feeder.join()
@@ -128,7 +128,7 @@ def test_a_frame_that_is_no_picture_is_shown_as_none(pixels: Any) -> None:
     show(shown, pixels)
     view = shown.next("", 0.0)
     assert view is not None
-    assert view.picture.jpeg() == b""
+    assert view.picture.encoded() == b""
     json.dumps(shown.state(view), allow_nan=False)
 
 
@@ -140,7 +140,7 @@ def test_colours_stay_what_they_are_and_large_frames_shrink(order: Any) -> None:
     shown.show(pixels, order, [], {}, {})
     view = shown.next("", 0.0)
     assert view is not None
-    back = opencv.decode(view.picture.jpeg())
+    back = opencv.decode(view.picture.encoded())
     assert back is not None
     assert back.shape == (640, 1280, 3)
     np.testing.assert_allclose(back[320, 640], [250, 0, 0], atol=6)
