@@ -193,19 +193,23 @@ class Trigger:
             scores: Shape (k,).
             times: Shape (k,), in seconds, ascending.
         """
+        if not len(scores):
+            return []
         above = scores >= self._threshold
-        edges = np.flatnonzero(np.diff(above, prepend=self._above))
-        starts = [*([0] if self._above else []), *edges[above[edges]]]
-        ends = [*edges[~above[edges]], len(above)]
-        found = []
-        for number, (start, end) in enumerate(zip(starts, ends, strict=False)):
-            if number or not self._above:
-                self._spent = False
+        edges = np.flatnonzero(np.diff(above, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]  # of the runs of scores that are high enough
+        ends_at = times[ends - 1]
+        goes_on = self._above and above[0]
+        heard = 0 if goes_on and self._spent else -1  # the run in which it was heard last
+        found, number = [], 0
+        while number < len(starts):
+            start, end = int(starts[number]), int(ends[number])
             place = start + int(np.searchsorted(times[start:end], self._free_from))
-            if not self._spent and place < end:
-                self._spent = True
-                self._free_from = times[place] + self._refractory_s
+            if place < end and number != heard:
                 found.append(place)
-        if len(above):
-            self._above = bool(above[-1])
+                self._free_from = times[place] + self._refractory_s
+                heard = number
+            number = max(number + 1, int(np.searchsorted(ends_at, self._free_from)))
+        self._above = bool(above[-1])
+        self._spent = heard == len(starts) - 1
         return found
