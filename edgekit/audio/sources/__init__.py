@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
-from edgekit.audio.sources import file, folder
+from edgekit.audio.sources import file, folder, microphone
+from edgekit.audio.sources.microphone import list_devices
+from edgekit.audio.sources.recorder import Device
 from edgekit.audio.sources.source import SoundSource
 from edgekit.errors import DataError
 
-__all__ = ["SOURCES", "SoundSource", "open_sound"]
+__all__ = ["SOURCES", "Device", "SoundSource", "list_devices", "open_sound"]
 
 
 class SourceModule(Protocol):
@@ -27,6 +29,7 @@ class SourceModule(Protocol):
 
 # In this order they are asked.
 SOURCES: dict[str, SourceModule] = {
+    "microphone": microphone,
     "folder": folder,
     "file": file,
 }
@@ -43,6 +46,7 @@ def open_sound(text: str, sample_rate_hz: int) -> SoundSource:
 
     Raises:
         DeviceError: There is no such microphone; the text says what was tried.
+        MissingExtra: There is no library or program to reach a microphone with.
         DataError: There is no such file, or it cannot be read.
     """
     for kind in SOURCES.values():

@@ -70,9 +70,9 @@ class Folder(Closing):
 
     def chunks(self) -> Generator[Chunk, None, None]:
         """Yield every piece of every recording."""
-        while self._current is not None and not self._over:
+        while self._current is not None:
             yield from self._current.chunks()
-            self._current = next(self._recordings, None)
+            self._current = None if self._over else next(self._recordings, None)
 
     def close(self) -> None:
         """Read no more."""

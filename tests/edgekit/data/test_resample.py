@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgekit.data.resample import resample
+from edgekit.data.resample import Resampler, resample
 from edgekit.errors import DataError
 
 rates = st.sampled_from([8000, 11025, 16000, 22050, 32000, 44100, 48000])
@@ -77,3 +77,42 @@ def test_the_same_rate_changes_nothing() -> None:
 def test_a_rate_that_sound_does_not_have_is_refused(rate: int) -> None:
     with pytest.raises(DataError, match="sample rate"):
         resample(np.ones(10, np.float32), rate, 16000)
+
+
+@given(
+    from_hz=st.sampled_from([8000, 11025, 16000, 44100, 44101, 48000, 192_000]),
+    to_hz=st.sampled_from([8000, 16000, 44100]),
+    pieces=st.lists(st.integers(0, 900), max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_pieces_give_what_the_whole_gives_bit_for_bit(
+    from_hz: int, to_hz: int, pieces: list[int], seed: int
+) -> None:
+    wave = np.random.default_rng(seed).standard_normal(sum(pieces)).astype(np.float32)
+    stream = Resampler(from_hz, to_hz)
+    found = [stream.push(piece) for piece in np.split(wave, np.cumsum(pieces))]
+    assert np.array_equal(
+        np.concatenate([*found, stream.finish()]), resample(wave, from_hz, to_hz)
+    )
+
+
+def test_after_the_end_another_sound_may_follow() -> None:
+    wave, stream = sine(440, 44100), Resampler(44100, 16000)
+    first, second = (np.concatenate([stream.push(wave), stream.finish()]) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), PAIRS)
+def test_a_sample_leaves_soon_after_its_place(from_hz: int, to_hz: int) -> None:
+    stream = Resampler(from_hz, to_hz)
+    left = sum(stream.push(np.ones(100, np.float32)).size for _ in range(40))
+    assert 4000 / from_hz - left / to_hz < 66 / min(from_hz, to_hz)
+
+
+def test_a_stream_without_end_holds_no_more_and_more() -> None:
+    stream = Resampler(44100, 16000)
+    held = []
+    for _ in range(50):
+        stream.push(np.ones(4410, np.float32))
+        held.append(stream._held.size)
+    assert max(held) < 1000
