@@ -94,6 +94,26 @@ class MeanPrecision:
             others={name: mean for name, mean in means.items() if name != self.metric},
         )
 
+    def lowest_score(self, precision: float) -> float | None:
+        """Return the lowest score from which on enough of what was found is right.
+
+        Args:
+            precision: Share of the boxes that overlap an object of their class by half.
+
+        Returns:
+            The score; None where no score is enough.
+        """
+        every = [each for found in self._matches.values() for each in found]
+        if not every:
+            return None
+        scores = np.concatenate([each.scores for each in every])
+        order = np.argsort(-scores, kind="stable")
+        right = np.concatenate([each.right[0] for each in every])[order]
+        counts = ~np.concatenate([each.ignored[0] for each in every])[order]
+        shares = np.cumsum(right & counts) / np.maximum(np.cumsum(counts), 1)
+        enough = np.flatnonzero(shares >= precision)
+        return float(scores[order][enough[-1]]) if enough.size else None
+
     def _name(self, number: int) -> str:
         return self._labels[number] if number < len(self._labels) else f"class {number}"
 

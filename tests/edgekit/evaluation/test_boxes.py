@@ -207,6 +207,39 @@ def test_without_objects_there_is_no_value() -> None:
     assert judge.score().per_class == {}
 
 
+@pytest.mark.parametrize(
+    ("precision", "score"),
+    [
+        pytest.param(1.0, 0.9, id="all right"),
+        pytest.param(0.75, 0.5, id="three of four right"),
+        pytest.param(0.1, 0.25, id="all count"),
+    ],
+)
+def test_the_lowest_score_is_that_from_which_on_enough_is_right(
+    precision: float, score: float
+) -> None:
+    judge = MeanPrecision(["cat"])
+    objects: list[Box] = [(0, 0, 10, 10), (20, 0, 10, 10), (40, 0, 10, 10)]
+    judge.add(
+        found(
+            (objects[0], 0, 0.9),
+            ((60, 60, 10, 10), 0, 0.75),
+            (objects[1], 0, 0.6),
+            (objects[2], 0, 0.5),
+            ((70, 60, 10, 10), 0, 0.25),
+        ),
+        truth([(each, 0) for each in objects]),
+    )
+    assert judge.lowest_score(precision) == pytest.approx(score)
+
+
+def test_no_score_is_enough_where_nothing_is_right() -> None:
+    judge = MeanPrecision(["cat"])
+    assert judge.lowest_score(0.5) is None
+    judge.add(found(((50, 50, 10, 10), 0, 0.9)), truth([((0, 0, 10, 10), 0)]))
+    assert judge.lowest_score(0.5) is None
+
+
 @given(pair=pictures())
 def test_a_detector_agrees_with_itself(pair: tuple[Annotated, Detections]) -> None:
     agreement = BoxAgreement()

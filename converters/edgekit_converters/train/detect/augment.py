@@ -1,8 +1,9 @@
 """Other views of annotated pictures, with boxes that stay right.
 
 A view is one affine map: cut, zoom, aspect and, where it is meaningful, mirrored or turned
-by quarters; boxes stay boxes under all of them. Half of the views are mosaics of four, so
-that objects are met in more places, sizes and neighbourhoods. Then the light changes, and
+by quarters; boxes stay boxes under all of them. Some views are mosaics of four, so that
+objects are met in more places, sizes and neighbourhoods; not many, for what tells alike
+objects apart is small there. Then the light changes, and
 some views lose sharpness. What is cut so far that its class is in doubt counts neither as
 an object nor as background.
 """
@@ -18,8 +19,8 @@ from edgekit.data.annotations import Annotated
 from edgekit.data.boxes import Boxes, area, clip
 from edgekit.data.opencv import Pixels
 
-_MOSAIC = 0.5  # share of views that are made of four
-_ZOOM = (0.75, 1.6)
+_MOSAIC = 0.3  # share of views that are made of four
+_ZOOM = (0.85, 1.6)
 _ASPECT = 0.2  # of the logarithm
 _SEEN = 0.5  # visible share from which on a cut object is one
 _GONE = 0.05  # below, it is background

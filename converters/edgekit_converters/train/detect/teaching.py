@@ -2,13 +2,15 @@
 
 1. An object is given to the ten anchors inside it that fit it best by now, in class and
    place alike; of several objects an anchor takes the one that it overlaps most.
-2. The score of an anchor is to be its quality: high only where the box is right too. The
-   loss is focal: the further a score is off, the more it weighs.
+2. The score of each of them is to be the overlap of its box, in the class of the object:
+   high only where the box is right too. These anchors count in full, in all classes: it is
+   they that tell one class from another. The many others are background, and their loss is
+   focal: the further a score is off, the more it weighs.
 3. Boxes are to overlap; the loss is that of complete intersection over union.
 
 Sources:
     Feng et al.: TOOD: Task-aligned One-stage Object Detection, 2021.
-    Li et al.: Generalized Focal Loss, 2020.
+    Zhang et al.: VarifocalNet, 2020.
     Zheng et al.: Distance-IoU Loss, 2020.
 """
 
@@ -48,14 +50,13 @@ def detection_loss(anchors: NDArray[np.float32], scales: tuple[float, ...]) -> L
         boxes = _decoded(outputs["boxes"] / units, places)
         quality, wanted, given = _assigned(boxes, logits, places, targets)
         total = tf.maximum(tf.reduce_sum(quality), 1.0)
-        counts = given | ~_within(places, targets["doubtful"])
-        weight = tf.cast(counts, tf.float32)[..., None]
-        probability = tf.sigmoid(logits)
+        clear = tf.cast(~_within(places, targets["doubtful"]), tf.float32)[..., None]
+        focal = tf.stop_gradient(tf.sigmoid(logits)) * clear
+        weight = tf.where(given[..., None], 1.0, focal)
         apart = tf.nn.sigmoid_cross_entropy_with_logits(quality, logits)
-        focal = tf.abs(tf.stop_gradient(probability) - quality) * apart
         best = tf.reduce_max(quality, axis=-1)
         off = tf.reduce_sum((1 - _complete_iou(boxes, wanted)) * best)
-        return (_SCORES * tf.reduce_sum(weight * focal) + _BOXES * off) / total
+        return (_SCORES * tf.reduce_sum(weight * apart) + _BOXES * off) / total
 
     return loss
 
@@ -100,11 +101,7 @@ def _assigned(boxes: Any, logits: Any, places: Any, targets: Any) -> tuple[Any, 
     owner = tf.argmax(taken, axis=1)
     mine = tf.one_hot(owner, tf.shape(fits)[1], axis=1, on_value=True, off_value=False)
     chosen &= mine
-    fits = tf.where(chosen, fits, 0.0)
-    best_fit = tf.reduce_max(fits, axis=-1, keepdims=True)
-    best_overlap = tf.reduce_max(tf.where(chosen, overlaps, 0.0), axis=-1, keepdims=True)
-    worth = fits / (best_fit + _TINY) * best_overlap
-    quality = tf.matmul(worth, kind, transpose_a=True)
+    quality = tf.matmul(tf.where(chosen, overlaps, 0.0), kind, transpose_a=True)
     wanted = tf.gather(targets["boxes"], owner, batch_dims=1)
     return quality, wanted, tf.reduce_any(chosen, axis=1)
 
