@@ -201,7 +201,8 @@ class Page:
         events = [(each.t, each.keyword, each.score) for each in heard.events]
         self._roll.add(heard.features, scores, heard.times, events)
         for line in piece.lines:
-            told = f"{line['keyword']} {line['score']:.0%} at {line['t']:.1f} s"
+            place = "" if self._source.live else f" at {line['t']:.1f} s"
+            told = f"{line['keyword']} {100 * line['score']:.0f} %{place}"
             self._preview.tell(told, line["keyword"])
         self._level.add(piece.chunk.samples)
         self._work_s += piece.seconds
@@ -215,7 +216,7 @@ class Page:
         counts = {
             "heard": f"{int(self._heard_s) // 60}:{int(self._heard_s) % 60:02}",
             "level": str(self._level.read()),
-            "busy": f"{self._work_s / max(self._heard_s, 1e-9):.1%}",
+            "busy": f"{100 * self._work_s / max(self._heard_s, 1e-9):.1f} %",
         }
         lost_s = self._source.lost_s
         return {**counts, "lost": f"{lost_s:.1f} s"} if lost_s else counts

@@ -86,6 +86,7 @@ function drawScores(wide, high, letters) {  // under the sound, at the same time
   }
   boxes.fillStyle = '#fff9';
   boxes.fillText(`${state.seconds.toFixed(0)} s ago`, letters * .4, top + letters);
+  boxes.fillText('now', wide - letters * 2.4, top + letters);
 }
 
 function outline({color}, left, top, wide, high) {
@@ -117,7 +118,7 @@ function showNumbers({fps, stages, temperature_c, counts}) {
   const rows = [];
   const seen = state.kind !== 'sound';
   if (fps !== null && seen) rows.push(['speed', fps.toFixed(1), 'fps', '']);
-  if (stages.length) rows.push([seen ? 'one frame' : 'one piece', short(whole), 'ms', '']);
+  if (stages.length) rows.push([seen ? 'one frame' : 'a piece', short(whole), 'ms', '']);
   if (temperature_c !== null) {
     const looks = temperature_c >= TOO_HOT_C ? 'bad' : temperature_c >= HOT_C ? 'warn' : '';
     rows.push(['processor', temperature_c.toFixed(0), '°C', looks]);

@@ -87,7 +87,7 @@ class Roll:
 
         Args:
             features: Shape (m, features), in their order.
-            scores: Shape (k, words), in [0, 1].
+            scores: Shape (k, words); what is not in [0, 1] is made to be.
             times: When the window of each score ended, by the spotter's clock, shape (k,).
             events: Time by the same clock, word and score of each that was heard.
         """
@@ -100,10 +100,10 @@ class Roll:
             self._scores = np.concatenate([self._scores[len(new) :], more])
         for row, found in zip(self._places(times), scores, strict=True):
             if row >= 0:
-                self._scores[row:] = found
+                self._scores[row:] = np.nan_to_num(found).clip(0, 1)
         for t, word, score in events:
             self._heard.append((self._row(t), word, score))
-        while self._heard and self._heard[0][0] <= self._count - len(self._features):
+        while self._heard and self._heard[0][0] < self._count - len(self._features):
             self._heard.popleft()
 
     def strip(self) -> Strip:
@@ -169,5 +169,4 @@ def _points(scores: NDArray[np.float32]) -> list[int]:
     """
     width = -(-len(scores) // _POINTS)
     padded = np.pad(scores, (-len(scores) % width, 0))
-    peaks = np.nan_to_num(padded.reshape(-1, width).max(axis=1)) * 100
-    return [int(each) for each in np.rint(peaks)]
+    return [round(100 * float(each)) for each in padded.reshape(-1, width).max(axis=1)]
