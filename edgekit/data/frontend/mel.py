@@ -38,8 +38,9 @@ class Mel:
         """
         tables = self._tables
         spectrum = np.fft.rfft(frames * tables.window, self._fft_size)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
+        parts = spectrum.view(spectrum.real.dtype)
+        np.multiply(parts, parts, out=parts)
+        power = parts[:, ::2] + parts[:, 1::2]
         if self._root:
             np.sqrt(power, out=power)
         power = power.astype(np.float32, copy=False)  # numpy 1 computes spectra in double

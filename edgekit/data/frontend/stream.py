@@ -8,7 +8,7 @@ from edgekit.data.frontend.micro import Micro
 from edgekit.data.frontend.record import FrontEnd
 from edgekit.errors import DataError
 
-_BLOCK = 128  # rows that are computed at once: their spectra stay in the cache
+_BLOCK = 64  # rows that are computed at once: what they need stays in the cache
 
 
 def extract(wave: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
@@ -63,14 +63,12 @@ class Stream:
             DataError: As for `extract`; the piece is not taken.
         """
         front_end = self.front_end
-        waiting = np.concatenate((self._waiting, self._emphasised(_checked(wave))))
+        wave = self._emphasised(_checked(wave))
+        waiting = np.concatenate((self._waiting, wave)) if self._waiting.size else wave
         count = front_end.count(waiting.size)
         self._waiting = waiting[count * front_end.step_samples :].copy()
-        if not count:
-            return np.empty((0, front_end.features), np.float32)
-        frames = np.lib.stride_tricks.sliding_window_view(waiting, front_end.frame_samples)
-        frames = frames[:: front_end.step_samples]
         rows = np.empty((count, front_end.features), np.float32)
+        frames = _frames(waiting, count, front_end)
         for first in range(0, count, _BLOCK):
             rows[first : first + _BLOCK] = self._rows(frames[first : first + _BLOCK])
         rows -= np.float32(front_end.mean)
@@ -103,4 +101,11 @@ def _checked(wave: NDArray[np.float32]) -> NDArray[np.float32]:
             f"{int((~np.isfinite(wave)).sum())} of {wave.size} samples are not finite numbers."
         )
         raise DataError(msg)
-    return wave.astype(np.float32, copy=False)
+    return np.ascontiguousarray(wave, np.float32)
+
+
+def _frames(wave: NDArray[np.float32], count: int, front_end: FrontEnd) -> NDArray[np.float32]:
+    """View a contiguous sound as frames, shape (count, frame_samples)."""
+    shape = (count, front_end.frame_samples)
+    strides = (front_end.step_samples * wave.itemsize, wave.itemsize)
+    return np.ndarray(shape, wave.dtype, wave, strides=strides)
