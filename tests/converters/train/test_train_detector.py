@@ -67,6 +67,8 @@ def test_the_file_says_what_it_is(trained: TrainResult) -> None:
     assert {each.role for each in manifest.outputs} == {"boxes", "scores"}
     coding = from_json(Coding, dict(manifest.decoding or {}), "the decoding")
     assert sum(len(level.sizes) for level in coding.levels) == 4
+    assert 0.5 <= coding.threshold <= 0.8
+    assert coding.max_detections >= 20
     assert manifest.evidence["train"]["value"] == trained.value
     assert manifest.evidence["train"]["held_out"] == list(trained.held_out)
 

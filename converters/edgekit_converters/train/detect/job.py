@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ _PRECISION = 0.95  # of what is found in the held-out pictures, unless asked oth
 _THRESHOLDS = (0.5, 0.8)
 _SHOWN = 12  # pictures of the sheet
 _TILE = 320
+_FEW, _ROOM = 20, 1.5  # boxes of a picture; times those of the fullest one
 _SPREAD = 0.35  # of the logarithm of their sizes
 _SHAPES = 20_000  # boxes that anchors are found from
 
@@ -93,7 +95,7 @@ def train_detector(wishes: TrainRequest, folder: Path, checkpoint: Path) -> Trai
     model = detector(wishes.backbone, wishes.size, levels, len(data.labels), wishes.width)
     if wishes.weights:
         load_weights(model, Path(wishes.weights))
-    coding = Coding(levels=levels)
+    coding = Coding(levels=levels, max_detections=_most(data))
     manifest = _manifest(data, coding)
     judge = functools.partial(_judged, model, manifest, data)
     batches = _Batches(data, wishes)
@@ -205,6 +207,12 @@ def _background(path: str) -> list[Annotated]:
     """
     found = plain_pictures(DataRequest(path=path))
     return [item for item, _ in Readable(found, "Looking at the background")]
+
+
+def _most(data: _Data) -> int:
+    """Return how many boxes a picture may have: more than any that was learned from."""
+    most = max(len(item.boxes) for item in data.training)
+    return max(_FEW, math.ceil(_ROOM * most))
 
 
 def _shapes(data: _Data, wishes: TrainRequest) -> Any:
