@@ -1,4 +1,4 @@
-"""`edgekit train`: a detector or a classifier on one's own pictures."""
+"""`edgekit train`: a detector, a classifier or a keyword model on one's own data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli import tables
 from edgekit.cli.common import Document, command
+from edgekit_converters.cli.train_keywords import keywords
 from edgekit_converters.train.command import train_file
 from edgekit_converters.train.request import BACKBONE, TrainRequest, TrainResult
 
@@ -16,12 +17,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @click.group()
 def train() -> None:
-    """Train a small model on pictures of your own.
+    """Train a small model on pictures or recordings of your own.
 
     \b
     Examples:
       edgekit train detect photos/ -o cards.keras
       edgekit train classify flowers/ -o flowers.keras --weights mobilenet_v1_0.25_224.h5
+      edgekit train keywords recordings/ -o words.keras
 
     Each has more examples in its own --help, and knows --json, --verbose, --quiet and
     --debug.
@@ -207,3 +209,4 @@ def classify(output: Path, **wishes: Any) -> TrainResult:
 
 train.add_command(detect)
 train.add_command(classify)
+train.add_command(keywords)

@@ -10,10 +10,13 @@ from edgekit import guard
 from edgekit.errors import UsageError
 from edgekit.files import atomic_write, scratch_dir
 from edgekit.records import from_json, to_json
+from edgekit_converters.train.keywords.request import KeywordRequest
 from edgekit_converters.train.request import TrainRequest, TrainResult
 
+AnyRequest = TrainRequest | KeywordRequest
 
-def train_file(request: TrainRequest, output: Path) -> TrainResult:
+
+def train_file(request: AnyRequest, output: Path) -> TrainResult:
     """Train a model and write it.
 
     A run that was killed goes on with its last checkpoint when it is asked again in the
@@ -32,12 +35,7 @@ def train_file(request: TrainRequest, output: Path) -> TrainResult:
             f"A trained model is written as .keras; found {output}.\nSay -o {output.stem}.keras"
         )
         raise UsageError(msg)
-    absolute = dataclasses.replace(
-        request,
-        data=str(Path(request.data).absolute()),
-        weights=str(Path(request.weights).absolute()) if request.weights else None,
-        background=str(Path(request.background).absolute()) if request.background else None,
-    )
+    absolute = request.absolute()
     checkpoint = output.absolute().with_name(f"{output.stem}.{_digest(absolute)}.checkpoint")
     with scratch_dir(output.parent) as folder:
         answer = guard.call(
@@ -53,13 +51,19 @@ def train_file(request: TrainRequest, output: Path) -> TrainResult:
         if result.picture is not None:
             picture = output.with_suffix(".jpg")
             atomic_write(picture, (folder / result.picture).read_bytes())
+        files = tuple(output.with_name(f"{output.stem}.{name}") for name in result.files)
+        for name, file in zip(result.files, files, strict=True):
+            atomic_write(file, (folder / name).read_bytes())
     checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(
-        result, path=str(output), picture=str(picture) if picture else None
+        result,
+        path=str(output),
+        picture=str(picture) if picture else None,
+        files=tuple(map(str, files)),
     )
 
 
-def _digest(request: TrainRequest) -> str:
+def _digest(request: AnyRequest) -> str:
     """Name a request, so that only the same one goes on with its checkpoint."""
     text = json.dumps(to_json(request), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -67,6 +71,11 @@ def _digest(request: TrainRequest) -> str:
 
 def _worker(*, request: dict[str, Any], folder: str, checkpoint: str) -> TrainResult:
     """Train inside the guarded child."""
+    if request["kind"] == "keywords":
+        from edgekit_converters.train.keywords.job import train_keywords
+
+        asked = from_json(KeywordRequest, request, "the request")
+        return train_keywords(asked, Path(folder), Path(checkpoint))
     wishes = from_json(TrainRequest, request, "the request")
     if wishes.kind == "detect":
         from edgekit_converters.train.detect.job import train_detector as train

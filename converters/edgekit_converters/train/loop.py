@@ -108,7 +108,7 @@ class Training:
         steps = plan.epochs * plan.steps
         warm = max(1, round(_WARM * steps))
         self._schedule = keras.optimizers.schedules.CosineDecay(
-            plan.rate / 10, steps - warm, warmup_target=plan.rate, warmup_steps=warm
+            plan.rate / 10, max(1, steps - warm), warmup_target=plan.rate, warmup_steps=warm
         )
         self._optimizer = keras.optimizers.AdamW(
             self._schedule, weight_decay=plan.decay, global_clipnorm=_CLIP

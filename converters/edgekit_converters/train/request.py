@@ -1,12 +1,14 @@
 """What training is asked, and what it gives back."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from edgekit.records import to_json
 
 BACKBONE = "mobilenet_v1_0.25"
+_FILES = ("data", "weights", "background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +54,19 @@ class TrainRequest:
     width: int = 64
     patience: int = 0
 
+    def absolute(self) -> Self:
+        """Return the same request for another working folder."""
+        files: dict[str, Any] = {
+            key: str(Path(value).absolute()) for key, value in self._files()
+        }
+        return dataclasses.replace(self, **files)
+
     def told(self) -> dict[str, Any]:
         """Return what a model may say of it to others: files without their folders."""
-        files = {
-            key: Path(value).name
-            for key in ("data", "weights", "background")
-            if (value := getattr(self, key))
-        }
-        return {**to_json(self), **files}
+        return {**to_json(self), **{key: Path(value).name for key, value in self._files()}}
+
+    def _files(self) -> list[tuple[str, str]]:
+        return [(key, value) for key in _FILES if (value := getattr(self, key))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ class TrainResult:
         trained_on: Pictures that were learned from.
         held_out: Names of the pictures that were not.
         picture: Sample detections, or None.
+        files: What else was written beside it.
     """
 
     path: str
@@ -93,3 +101,4 @@ class TrainResult:
     trained_on: int
     held_out: tuple[str, ...]
     picture: str | None
+    files: tuple[str, ...] = ()

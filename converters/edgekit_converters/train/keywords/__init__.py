@@ -1,0 +1,1 @@
+"""Keyword models: a small network on a folder of spoken words."""

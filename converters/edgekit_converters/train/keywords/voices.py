@@ -1,0 +1,250 @@
+"""Let installed speech synthesisers say the words, and what sounds like them but is not.
+
+espeak-ng says any sequence of sounds: near words have some sounds of a word changed, left out
+or swapped. flite says texts. Neither is needed; what is missing is said.
+"""
+
+import logging
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.data.sounds import read_sound
+from edgekit.errors import DataError
+from edgekit.progress import track
+from edgekit_converters.train.keywords.recordings import Recording
+
+Random = np.random.Generator
+
+SYNTHESISERS = ("espeak-ng", "flite")
+ESPEAK_VARIANTS = (
+    *(f"m{number}" for number in range(1, 9)),
+    *(f"f{number}" for number in range(1, 6)),
+    *("klatt", "klatt2", "klatt3", "klatt4", "croak", "grandma", "grandpa", "adam", "Alex"),
+    *("Alicia", "Andrea", "Andy", "Annie", "David", "Denis", "Gene", "Jacky", "John", "Lee"),
+    *("Linda", "Mario", "Max", "Michael", "Mike", "Mr", "Pablo", "Paul", "Rob", "steph", "Zac"),
+)
+ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-nyc")
+FLITE_VOICES = ("awb", "kal16", "rms", "slt")
+# Frequent words and some long ones, so that speech has more than near words in it.
+_PLAIN = """
+about after again all also always and another answer any apple around away axle back because
+before begin better between black blue book bottle boy bread bring brother building butter
+calendar call camera can carry center chair change children city clean clear close coffee cold
+come commuter company compute computing could country cover cowboy cross daughter day dinner
+do doctor door down drink during early east eat elected eleven engine enough evening every
+example eye family father february fifteen find finger first flower follow food foot for
+friday friend from garbage garden get girl give go good great green group hand happy hard
+harvest have head hear hello help here high history holiday home hospital hour house how
+hundred idea important in information into island january kitchen know language large later
+laughing learn leave lecture left letter library life light like listen little live long look
+machine main make many market maybe measure message middle might milk minute moment monday
+money month more morning mother mountain move much music my name near never new next night no
+north nothing november now number of off office often okay on only open orange order other our
+over page paper parent people perhaps person picture place plan play please point possible
+power pretty problem public question quick quiet radio rain read ready really red remember
+right river road room round run saturday say school science sea second see september service
+several shall sheila ship short should show side silver sister sit small snow snowball some
+something sometimes song soon sound south spring stand start state station stop story street
+strong student study such summer sunday sure system table take talk teacher television ten
+texas thank that the their then there they thing think thirteen thirty this those thousand
+through thursday time to today together tomorrow tonight too top town toy travel tree true
+tuesday turn twelve twenty uncle under until up useful very visit voice wait walk want warm
+watch water way weather wednesday week welcome well west what wheel when where which while
+white who why window winter with without woman wonder word work world would write wrong year
+yellow yes yesterday yet you young
+"""
+PLAIN = tuple(_PLAIN.split())
+
+_SOUNDS = "p b t d k g f v s z m n l r w j h S I E a V 0 U i: u: oU aI eI OI aU @"
+_OUT = "{out}"  # stands for the file
+_FLITE = 0.2  # share of what flite says where both are installed
+_SECONDS = 10.0  # that a synthesiser may take for a word
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Utterance:
+    """What is to be said.
+
+    Attributes:
+        command: A command that writes the sound to the file `_OUT`.
+        label: The word; empty where it is none.
+        voice: Who says it.
+    """
+
+    command: tuple[str, ...]
+    label: str
+    voice: str
+
+
+def available() -> tuple[str, ...]:
+    """Return the synthesisers that are installed."""
+    return tuple(name for name in SYNTHESISERS if shutil.which(name))
+
+
+def spoken(
+    words: Sequence[str], rate: int, seed: int, language: str, *, each: int, others: int
+) -> list[Recording]:
+    """Let synthesisers say words and other things.
+
+    Args:
+        words: The words.
+        rate: Sample rate wanted, in Hz.
+        seed: The draws.
+        language: As espeak-ng names it.
+        each: Recordings of each word.
+        others: Recordings of what is none of the words; their label is empty.
+
+    Returns:
+        The recordings, their speaker being the voice; none where no synthesiser is installed.
+    """
+    installed = available()
+    lacking = [name for name in SYNTHESISERS if name not in installed]
+    if lacking:
+        _log.warning(
+            "%s is not installed: no synthetic voices say words that are none of yours, which "
+            "costs false alarms. On Debian: apt install %s; or add speech to --unknown.",
+            " and ".join(lacking),
+            " ".join(lacking),
+        )
+    if not installed:
+        return []
+    draw = _Draw(words, language, installed, np.random.default_rng([seed, 77]))
+    asked = [draw.word(word) for word in words for _ in range(each)]
+    return _said([*asked, *(draw.other() for _ in range(others))], rate)
+
+
+def phonemes(word: str, language: str) -> tuple[str, ...]:
+    """Return the sounds of a word as espeak-ng writes them; none if it cannot be asked."""
+    command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", language, "--", word]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(answer.stdout.strip().replace(" ", "_").strip("_").split("_"))
+
+
+def near(sounds: Sequence[str], pool: Sequence[str], rng: Random) -> tuple[str, ...]:
+    """Change a word: two or more of its sounds are other ones, left out, or swapped.
+
+    Args:
+        sounds: The word's sounds.
+        pool: Sounds to put in.
+        rng: The draws.
+    """
+    made = list(sounds)
+    for _ in range(max(2, round(len(sounds) * rng.uniform(0.25, 0.6)))):
+        place = int(rng.integers(len(made)))
+        kind = rng.random()
+        if kind < 0.55:  # another sound
+            stress = "'" if made[place].startswith("'") else ""
+            made[place] = stress + _one(pool, rng)
+        elif kind < 0.8 and len(made) > 2:
+            del made[place]
+        else:
+            made.insert(place, _one(pool, rng))
+    return tuple(made)
+
+
+class _Draw:
+    """Draws what is said, and by whom."""
+
+    def __init__(
+        self, words: Sequence[str], language: str, installed: Sequence[str], rng: Random
+    ) -> None:
+        self._words, self._language, self._rng = words, language, rng
+        self._installed = installed
+        self._plain = [each for each in PLAIN if each not in words]
+        asked = words if "espeak-ng" in installed else ()
+        sounds = [phonemes(word, language) for word in asked]
+        self._sounds = [each for each in sounds if each]
+        every = [*_SOUNDS.split(), *(sound for each in self._sounds for sound in each)]
+        self._pool = [sound.lstrip("'") for sound in every]
+
+    def word(self, word: str) -> _Utterance:
+        """Let one of the voices say a word."""
+        return self._flite(word, word) if self._by_flite() else self._espeak(word, word)
+
+    def other(self) -> _Utterance:
+        """Let one of the voices say what is none of the words."""
+        return self._flite(self._text(), "") if self._by_flite() else self._near_or_text()
+
+    def _by_flite(self) -> bool:
+        share = _FLITE if "espeak-ng" in self._installed else 1.0
+        return "flite" in self._installed and self._rng.random() < share
+
+    def _near_or_text(self) -> _Utterance:
+        if self._sounds and self._rng.random() < 0.5:
+            made = near(_one(self._sounds, self._rng), self._pool, self._rng)
+            if made not in self._sounds:
+                return self._espeak(f"[[{''.join(made)}]]", "")
+        return self._espeak(self._text(), "")
+
+    def _text(self) -> str:
+        """Choose a plain word, several, or a misspelt one of the words."""
+        if self._rng.random() < 0.25:
+            return misspelt(_one(self._words, self._rng), self._rng)
+        count = int(self._rng.choice([1, 1, 1, 2, 3]))
+        return " ".join(_one(self._plain, self._rng) for _ in range(count))
+
+    def _espeak(self, text: str, label: str) -> _Utterance:
+        rng, language = self._rng, self._language
+        accent = _one(ESPEAK_ACCENTS, rng) if language.startswith("en") else language
+        voice = f"{accent}+{_one(ESPEAK_VARIANTS, rng)}"
+        options = ("-s", str(rng.integers(110, 220)), "-p", str(rng.integers(15, 90)))
+        command = ("espeak-ng", "-v", voice, *options, "-w", _OUT, "--", text)
+        return _Utterance(command, label, voice)
+
+    def _flite(self, text: str, label: str) -> _Utterance:
+        voice = _one(FLITE_VOICES, self._rng)
+        stretch = f"duration_stretch={self._rng.uniform(0.75, 1.4):.2f}"
+        pitch = f"int_f0_target_mean={self._rng.integers(80, 240)}"
+        options = ("-voice", voice, "--setf", stretch, "--setf", pitch)
+        return _Utterance(("flite", *options, "-t", text, "-o", _OUT), label, voice)
+
+
+def misspelt(word: str, rng: Random) -> str:
+    """Change letters of a word until a good part of it is another."""
+    letters = list(word)
+    for _ in range(max(2, round(0.4 * len(letters)))):
+        letters[int(rng.integers(len(letters)))] = _one("abdefgiklmnoprstuvz", rng)
+    return "".join(letters)
+
+
+def _one(several: Sequence[Any], rng: Random) -> Any:
+    return several[int(rng.integers(len(several)))]
+
+
+def _said(asked: Sequence[_Utterance], rate: int) -> list[Recording]:
+    """Run the synthesisers, two at a time, and read what they said."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        outputs = [Path(folder) / f"{number}.wav" for number in range(len(asked))]
+        results = pool.map(_say, asked, outputs, [rate] * len(asked))
+        made = list(track(results, "Listening to synthetic voices", len(asked), "word"))
+    return [each for each in made if each is not None]
+
+
+def _say(asked: _Utterance, output: Path, rate: int) -> Recording | None:
+    """Say one thing; None where the synthesiser could not."""
+    command = [str(output) if part == _OUT else part for part in asked.command]
+    try:
+        subprocess.run(command, capture_output=True, timeout=_SECONDS, check=True)
+        wave = read_sound(output, rate)
+    except (OSError, subprocess.SubprocessError, DataError):
+        return None
+    output.unlink()
+    loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
+    if not loud.size:
+        return None
+    wave = wave[loud[0] : loud[-1] + 1]
+    return Recording(" ".join(asked.command), asked.label, asked.voice, wave)
