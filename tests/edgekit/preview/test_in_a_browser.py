@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.preview import Preview, color_of
+from edgekit.preview import Preview, Roll, color_of
 
 pytest.importorskip("cv2")
 api = pytest.importorskip("playwright.sync_api")
@@ -92,18 +92,60 @@ def found(number: int) -> list[dict[str, Any]]:
     return [card, still]
 
 
+# Where in its bar the mark of each score is.
+LIMITS = """() => [...document.querySelectorAll('#found .bar')].map(bar => {
+  const whole = bar.getBoundingClientRect();
+  return (bar.querySelector('.limit').getBoundingClientRect().x - whole.x) / whole.width;
+})"""
+STEP_S, ROW_S, ROWS = 0.02, 0.03, 50
+
+
+def hear(preview: Preview, roll: Roll, number: int) -> None:
+    """Let a tenth of a second be heard; each second in its middle a word."""
+    rows = np.arange(5 * number, 5 * number + 5)
+    loud = np.abs(rows % 50 - 25) < 10
+    features = np.outer(loud, np.arange(40)).astype(np.float32)
+    scores = np.stack([loud * 0.8, np.full(5, 0.1)], axis=1).astype(np.float32)
+    times = rows.astype(np.float64) * STEP_S + ROW_S
+    word = [(float(times[0]), "ten", 0.8)] if rows[0] % 50 == 25 else []
+    roll.add(features, scores, times, word)
+    preview.hear(roll.strip(), ms={"total": 0.4}, counts={"level": f"-{number % 60} dB"})
+
+
+@contextlib.contextmanager
+def heard(preview: Preview) -> Iterator[threading.Event]:
+    """Let sound be heard until the end; none while the event is set."""
+    with repeated(functools.partial(hear, preview, new_roll())) as paused:
+        yield paused
+
+
+def new_roll() -> Roll:
+    return Roll(LABELS, [0.5, 0.7], features=40, step_s=STEP_S, row_s=ROW_S, rows=ROWS)
+
+
 @contextlib.contextmanager
 def fed(preview: Preview) -> Iterator[threading.Event]:
     """Show frames until the end; none while the event is set."""
+
+    def show(number: int) -> None:
+        times = {"capture": 3.0, "inference": 12.0 + number % 5, "total": 18.0}
+        counts = {"dropped": number // 10}
+        preview.show(frame(number), detections=found(number), ms=times, counts=counts)
+
+    with repeated(show) as paused:
+        yield paused
+
+
+@contextlib.contextmanager
+def repeated(show: Callable[[int], None]) -> Iterator[threading.Event]:
+    """Show one thing after the other in a thread; none while the event is set."""
     over, paused = threading.Event(), threading.Event()
 
     def feed() -> None:
         number = 0
         while not over.wait(0.04):
             if not paused.is_set():
-                times = {"capture": 3.0, "inference": 12.0 + number % 5, "total": 18.0}
-                counts = {"dropped": number // 10}
-                preview.show(frame(number), detections=found(number), ms=times, counts=counts)
+                show(number)
                 number += 1
 
     feeder = threading.Thread(target=feed)
@@ -240,3 +282,63 @@ def test_names_are_text_whatever_they_hold(browser: Any) -> None:
             assert page.inner_text("#title") == evil == page.title()
             assert page.locator("img").count() == 0
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_a_sound_is_shown_with_its_words_and_scores(
+    browser: Any, artifacts: Path, size: dict[str, int]
+) -> None:
+    with (
+        Preview(title="Words", model="m", source="mic", labels=LABELS, kind="sound") as preview,
+        heard(preview),
+        opened(browser, preview.url, size) as page,
+    ):
+        wait_for(page, "live")
+        first = page.evaluate(PICTURE)
+        assert first[:2] == [300, 40], "a row is a column of the picture"
+        assert changes(page, lambda: page.evaluate(PICTURE), first)
+        assert page.locator("#found .name").all_inner_texts() == LABELS
+        shares = page.evaluate(LIMITS)
+        assert shares == pytest.approx([0.5, 0.7], abs=0.01)
+        numbers = page.inner_text("#numbers")
+        assert " dB" in numbers
+        assert "fps" not in numbers
+        assert "In view" not in page.inner_text("main")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.screenshot(path=artifacts / f"sound-{size['width']}.png")
+
+
+def test_a_word_is_framed_where_it_was_heard_and_its_curve_lies_below(browser: Any) -> None:
+    with Preview(labels=LABELS, kind="sound") as preview:
+        roll = new_roll()
+        for number in range(51):  # the last word ends in row 225 of 255
+            hear(preview, roll, number)
+        right, left = 1 - 29 / 300, 1 - (29 + ROWS) / 300
+        with opened(browser, preview.url) as page:
+            page.wait_for_selector("#found .chip")
+            high = page.evaluate("document.getElementById('frame').clientHeight")
+            at_80_percent = 0.65 + (4 + 0.2 * (0.35 * high - 8)) / high
+            middle = (left + right) / 2
+            points = [
+                (right, 0.4),
+                (left, 0.4),
+                (middle, 0.4),
+                (0.9, at_80_percent),
+                (0.9, 0.9),
+            ]
+            at_right, at_left, inside, curve, below = page.evaluate(BOX_LAYER, points)
+            assert at_right == at_left == [*color_of("ten", LABELS), 255]
+            assert curve == pytest.approx(at_right, abs=60), "smoothed at its edge"
+            assert inside[3] == below[3] == 0, "the sound shows through"
+
+
+def test_a_sound_that_stops_is_said(browser: Any) -> None:
+    with (
+        Preview(labels=LABELS, kind="sound") as preview,
+        heard(preview) as paused,
+        opened(browser, preview.url) as page,
+    ):
+        wait_for(page, "live")
+        paused.set()
+        wait_for(page, "waiting")
+        assert "No sound for" in page.inner_text("#waiting")

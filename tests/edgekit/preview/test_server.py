@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.preview import Preview, handler, server
+from edgekit.preview import Preview, Roll, handler, server
 from edgekit.preview.head import LARGEST_HEAD
 from edgekit.vision.sources import open_source
 
@@ -96,6 +96,23 @@ def test_a_viewer_gets_picture_boxes_and_numbers_together() -> None:
         assert state["counts"] == {"dropped": 2}
         assert state["events"][0]["text"] == "ace #1"
         assert state["age_s"] < 1
+
+
+def test_a_viewer_of_a_sound_gets_its_last_seconds_and_the_scores() -> None:
+    roll = Roll(["yes"], [0.5], features=8, step_s=0.02, row_s=0.03, rows=50)
+    rows, times = np.zeros((100, 8), np.float32), np.array([2.0])
+    roll.add(rows, np.array([[0.9]], np.float32), times, [(2.0, "yes", 0.9)])
+    with Preview(labels=["yes"], kind="sound") as preview:
+        preview.hear(roll.strip(), ms={"total": 0.3}, counts={"level": "-20 dB"})
+        state, picture = look(preview.port)
+        assert picture.startswith(b"\x89PNG")
+        assert (state["kind"], state["seconds"], state["size"]) == ("sound", 6.0, [300, 8])
+        (word,), (score,), (curve,) = state["boxes"], state["scores"], state["curves"]
+        assert (word["label"], word["box"][2] - word["box"][0]) == ("yes", 50)
+        assert (score["score"], score["threshold"]) == (0.9, 0.5)
+        assert curve["color"] == score["color"] == word["color"]
+        assert curve["values"][-1] == 90
+        assert get(preview.port, "/stream.mjpg")[0] == 404, "a sound is no film"
 
 
 def test_a_viewer_hears_soon_that_there_is_nothing() -> None:
