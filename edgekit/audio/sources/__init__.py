@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from edgekit.audio.sources import file, folder, microphone
+from edgekit.audio.sources import file, folder, microphone, synthetic
 from edgekit.audio.sources.microphone import list_devices
 from edgekit.audio.sources.recorder import Device
 from edgekit.audio.sources.source import SoundSource
@@ -29,6 +29,7 @@ class SourceModule(Protocol):
 
 # In this order they are asked.
 SOURCES: dict[str, SourceModule] = {
+    "synthetic": synthetic,
     "microphone": microphone,
     "folder": folder,
     "file": file,
