@@ -8,7 +8,8 @@ from edgekit.errors import UnknownName
 _DECIBEL = 10 / math.log(10)  # of a power, a unit of its natural logarithm
 
 PRESETS = {
-    "log-mel": FrontEnd(),
+    # Of speech and noise, recorded near and far, features have about this mean and deviation.
+    "log-mel": FrontEnd(mean=-6.0, std=5.0),
     # https://github.com/mlcommons/tiny, benchmark/training/keyword_spotting
     "mlperf-tiny": FrontEnd(
         kind="mfcc",

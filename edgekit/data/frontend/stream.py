@@ -9,6 +9,7 @@ from edgekit.data.frontend.record import FrontEnd
 from edgekit.errors import DataError
 
 _BLOCK = 64  # rows that are computed at once: what they need stays in the cache
+_LOUDEST = 100.0  # far beyond any sound in [-1, 1], even amplified, far below 16-bit numbers
 
 
 def extract(wave: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
@@ -24,7 +25,7 @@ def extract(wave: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float3
 
     Raises:
         DataError: The wave is of the wrong shape or type, or holds values that are not
-            finite.
+            finite or far outside [-1, 1].
     """
     return Stream(front_end).push(wave)
 
@@ -96,12 +97,26 @@ def _checked(wave: NDArray[np.float32]) -> NDArray[np.float32]:
             "Divide 16-bit samples by 32768."
         )
         raise DataError(msg)
+    if wave.size:
+        _check_range(wave)
+    return np.ascontiguousarray(wave, np.float32)
+
+
+def _check_range(wave: NDArray[np.float32]) -> None:
+    """Refuse what cannot lie in [-1, 1], by two looks that also find what is no number."""
+    low, high = wave.min(), wave.max()
+    if low >= -_LOUDEST and high <= _LOUDEST:
+        return
     if not np.isfinite(wave).all():
         msg = (
             f"{int((~np.isfinite(wave)).sum())} of {wave.size} samples are not finite numbers."
         )
         raise DataError(msg)
-    return np.ascontiguousarray(wave, np.float32)
+    msg = (
+        f"A front end takes samples in [-1, 1]; these go from {low:g} to {high:g}.\n"
+        "Divide samples that were 16-bit integers by 32768."
+    )
+    raise DataError(msg)
 
 
 def _frames(wave: NDArray[np.float32], count: int, front_end: FrontEnd) -> NDArray[np.float32]:
