@@ -14,6 +14,7 @@ from edgekit.audio.chunk import Chunk
 from edgekit.audio.decisions import Event, Mean
 from edgekit.audio.level import Level
 from edgekit.audio.sources import SoundSource, open_sound
+from edgekit.audio.sources.synthetic import Synthetic
 from edgekit.audio.spotter import Heard, Spotter
 from edgekit.data.pace import Pace
 from edgekit.progress import meter, task
@@ -257,10 +258,13 @@ def listen(wishes: Request, spotter: Spotter) -> Run:
     tally = Tally()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_sound(wishes.source, spotter.sample_rate_hz))
-        outlets = [tally, *_outlets(wishes, spotter, source, stack)]
+        # For somebody who watches; and what has no end shall not fill a disk meanwhile.
+        endless = isinstance(source, Synthetic) and wishes.seconds is None
+        paced = not source.live and (endless or wishes.preview is not None)
+        outlets = [tally, *_outlets(wishes, spotter, source, stack, gauge=source.live or paced)]
         ending.stop = source.close
         ear = Ear(spotter, live=source.live)
-        for chunk in _taken(source, wishes, ending):
+        for chunk in _taken(source, wishes.seconds, Pace() if paced else None, ending):
             piece = ear.hear(chunk)
             for each in outlets:
                 each.show(piece)
@@ -278,12 +282,13 @@ def listen(wishes: Request, spotter: Spotter) -> Run:
         )
 
 
-def _taken(source: SoundSource, wishes: Request, ending: Ending) -> Iterator[Chunk]:
-    """Yield what is wanted of a source; at its own pace where somebody watches."""
-    pace = Pace() if wishes.preview is not None and not source.live else None
+def _taken(
+    source: SoundSource, seconds: float | None, pace: Pace | None, ending: Ending
+) -> Iterator[Chunk]:
+    """Yield what is wanted of a source, at a pace if there is one."""
     with contextlib.closing(source.chunks()) as chunks:
         for chunk in chunks:
-            if wishes.seconds is not None and chunk.t >= wishes.seconds:
+            if seconds is not None and chunk.t >= seconds:
                 return
             if pace is not None:
                 ending.wanted.wait(pace.wait_s(chunk.t))
@@ -291,7 +296,12 @@ def _taken(source: SoundSource, wishes: Request, ending: Ending) -> Iterator[Chu
 
 
 def _outlets(
-    wishes: Request, spotter: Spotter, source: SoundSource, stack: contextlib.ExitStack
+    wishes: Request,
+    spotter: Spotter,
+    source: SoundSource,
+    stack: contextlib.ExitStack,
+    *,
+    gauge: bool,
 ) -> list[Outlet]:
     """Open all that is wanted."""
     lines = open_lines(wishes, stack)
@@ -302,7 +312,7 @@ def _outlets(
     if page is not None:
         outlets.append(Page(page, spotter, source))
     label = f"Listening to {source.description}"
-    if source.live:
+    if gauge:
         outlets.append(Gauge(stack.enter_context(meter(label))))
     else:
         ends = [each for each in (wishes.seconds, source.length_s) if each is not None]

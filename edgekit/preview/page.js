@@ -86,7 +86,9 @@ function drawScores(wide, high, letters) {  // under the sound, at the same time
   }
   boxes.fillStyle = '#fff9';
   boxes.fillText(`${state.seconds.toFixed(0)} s ago`, letters * .4, top + letters);
-  boxes.fillText('now', wide - letters * 2.4, top + letters);
+  boxes.textAlign = 'right';
+  boxes.fillText('now', wide - letters * .4, top + letters);
+  boxes.textAlign = 'left';
 }
 
 function outline({color}, left, top, wide, high) {

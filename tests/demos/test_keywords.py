@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from edgekit.data.frontend import PRESETS
 from edgekit.errors import CrashError
 from edgekit_demos.keywords import MODEL, Request, Run, keywords
 from edgekit_demos.live import find_model, run
+from edgekit_demos.models import model_names, model_path
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
@@ -295,6 +297,62 @@ def test_in_python_it_is_a_function_with_news(model: Path, talk: Path) -> None:
     found = keywords(Request(model=str(model), source=str(talk)), hear=told.append)
     assert found.heard == {"low": 1, "high": 1}
     assert [each["heard"]["keyword"] for each in told] == ["low", "high"]
+
+
+WORDS = model_path(MODEL) if MODEL in model_names() else None
+needs_words = pytest.mark.skipif(WORDS is None, reason="edgekit carries no model of words")
+
+
+@needs_words
+def test_straight_after_installation_it_hears_the_words_it_carries() -> None:
+    done = edgekit("--source", "synthetic", "--seconds", "60", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["heard"]) == {"alexa", "computer", "jarvis", "snowboy"}
+    assert all(count >= 2 for count in found["heard"].values())
+
+
+@needs_words
+def test_the_page_in_a_browser_shows_what_it_hears(tmp_path: Path) -> None:
+    """Also makes the picture of docs/listen.md: EDGEKIT_TEST_ARTIFACTS=docs."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ["chromium", "google-chrome"])), None)
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    picture = Path(os.environ.get("EDGEKIT_TEST_ARTIFACTS", tmp_path)) / "listen.png"
+    with (
+        started("--source", "synthetic", "--preview", "127.0.0.1:0") as child,
+        api.sync_playwright() as playwright,
+    ):
+        assert child.stderr is not None
+        address = next(line for line in child.stderr if "Watch it at" in line).split()[-1]
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1280, "height": 620})
+        page.goto(address)
+        page.wait_for_selector("#events li:nth-child(4)", timeout=60_000)  # four words heard
+        page.wait_for_timeout(400)  # so that the last one stands in the picture
+        assert page.locator("#found .name").count() == 4
+        page.screenshot(path=picture)
+        browser.close()
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+    assert picture.stat().st_size > 10_000
+
+
+def test_speech_without_end_is_heard_at_its_own_pace(model: Path, tmp_path: Path) -> None:
+    jsonl = tmp_path / "out.jsonl"
+    listening = ("--model", model, "--source", "synthetic", "--threshold", "0")
+    with started(*listening, "--jsonl", jsonl, "--json") as child:
+        ends = time.monotonic() + 60
+        while not (jsonl.exists() and jsonl.stat().st_size):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        time.sleep(1.0)
+        t = [json.loads(line)["t"] for line in jsonl.read_text().splitlines()]
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+    assert max(t) < 10
 
 
 def test_without_a_model_it_takes_the_carried_one(tmp_path: Path) -> None:

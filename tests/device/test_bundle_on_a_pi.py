@@ -4,6 +4,7 @@ The demos' tests on these boards take the fixture `pi`, too: `pi.edgekit("demo",
 """
 
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -17,9 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from emulated_pi import BOARDS, ROOT, Board, roots, run
 from numpy.typing import NDArray
 
+from edgekit.audio.sources import open_sound
 from edgekit.runtime import load
 
 pytestmark = [
@@ -32,6 +35,7 @@ pytestmark = [
 MODELS = ROOT / "demos/edgekit_demos/models"
 CARRIED = sorted(MODELS.glob("*.tflite"))
 MODEL = "bundle/models/shapes.raspberry-pi-4.tflite"
+WORDS = MODELS / "words.tflite"
 # 8-bit models of others; from the folder that EDGEKIT_DATA names.
 REAL = (
     "edgetpu/test_data/keras_lstm_mnist_ptq.tflite",
@@ -45,6 +49,7 @@ REAL = (
     "models/tflite/tflite_micro/examples/mnist_lstm/trained_lstm_int8.tflite",
 )
 SAMPLES = 8
+RATE, SPEECH_S = 16_000, 30
 OTHER_PYTHON = "EDGEKIT_TFLITE_PYTHON"
 
 Arrays = dict[str, NDArray[Any]]
@@ -138,6 +143,7 @@ def home_for(
         shutil.copy(inputs, folder)
         shutil.copy(ROOT / "tests/support/pi_outputs.py", folder)
         write_picture(folder / "red.png")
+        write_speech(folder / "talk.wav")
         return folder
 
     return home
@@ -190,6 +196,12 @@ def write_picture(path: Path) -> None:
     cv2.imwrite(str(path), picture)
 
 
+def write_speech(path: Path) -> None:
+    with open_sound("synthetic", RATE) as source:
+        chunks = itertools.takewhile(lambda chunk: chunk.t < SPEECH_S, source.chunks())
+        soundfile.write(path, np.concatenate([chunk.samples for chunk in chunks]), RATE)
+
+
 def test_a_bare_system_installs_it_without_a_network(pi: Pi) -> None:
     assert pi.first.returncode == 0, pi.first.stderr
     assert pi.first.stdout.startswith("edgekit, version ")
@@ -220,6 +232,24 @@ def test_the_demo_runs_on_pictures_and_on_drawn_frames(pi: Pi) -> None:
     drawn = pi.edgekit(*live, "--source", "synthetic:320x240", "--frames", "5")
     assert drawn["frames"] == 5
     assert list(drawn["ms"]) == ["capture", "preprocess", "inference", "postprocess", "total"]
+
+
+@pytest.mark.skipif(not WORDS.exists(), reason="edgekit carries no model of words")
+def test_the_demo_hears_the_words_of_a_recording(pi: Pi) -> None:
+    listening = ("demo", "keywords", "--model", f"bundle/models/{WORDS.name}")
+    found = pi.edgekit(*listening, "--source", "talk.wav", "--jsonl", "heard.jsonl")
+    wanted = here(*listening, "--source", "talk.wav", "--jsonl", "wanted.jsonl", cwd=pi.home)
+    assert found["heard"] == wanted["heard"]
+    assert sum(found["heard"].values()) >= 4
+    assert found["seconds"] == pytest.approx(wanted["seconds"])
+    events = [read_events(pi.home / name) for name in ("heard.jsonl", "wanted.jsonl")]
+    for event, other in zip(*events, strict=True):
+        assert event["keyword"] == other["keyword"]
+        assert event["t"] == pytest.approx(other["t"], abs=0.1)
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_profile_measures_there(pi: Pi) -> None:
