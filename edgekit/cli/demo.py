@@ -88,12 +88,18 @@ def _show_heard(found: Document) -> None:
         return
     heads = ["source", "name", "channels", "rate"]
     rows = [
-        (f"mic:{each['index']}", each["name"], each["channels"], f"{each['rate_hz']} Hz")
+        (
+            f"mic:{each['index']}" + (" or mic" if each["default"] else ""),
+            each["name"],
+            each["channels"] or tables.NONE,
+            f"{each['rate_hz']} Hz" if each["rate_hz"] else tables.NONE,
+        )
         for each in found["devices"]
     ]
-    tables.table(heads, rows, numbers=heads[2:])
-    if not rows:
-        tables.line("There is no device that records sound.")
+    if rows:
+        tables.table(heads, rows, numbers=heads[2:])
+    else:
+        tables.line("There is no microphone.")
 
 
 def _show_words(found: Document) -> None:

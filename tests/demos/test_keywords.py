@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 from tiny_spotters import FRONT_END, RATE, manifest, silence, tone, write_words
 
+from edgekit.cli.main import cli
 from edgekit.data.frontend import PRESETS
 from edgekit.errors import CrashError
 from edgekit_demos.keywords import MODEL, Request, Run, keywords
@@ -166,6 +168,22 @@ def test_devices_are_listed_or_it_is_said_what_is_missing() -> None:
         for device in json.loads(done.stdout)["devices"]:
             assert {"name", "index", "channels", "rate_hz", "default"} <= set(device)
     assert "ALSA" not in done.stderr, "libraries talk into the child's ear"
+
+
+def device(index: int, name: str, *, default: bool) -> dict[str, Any]:
+    known = {"channels": 2, "rate_hz": 48_000} if default else {"channels": 0, "rate_hz": 0}
+    return {"name": name, "index": index, "default": default, **known}
+
+
+def test_devices_are_shown_as_source_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [device(0, "HDA Intel", default=False), device(3, "USB Audio", default=True)]
+    monkeypatch.setattr("edgekit_demos.keywords.devices", lambda: found)
+    lines = CliRunner().invoke(cli, ["demo", "keywords", "--list-devices"]).output.splitlines()
+    assert lines[2].split() == ["mic:0", "HDA", "Intel", "-", "-"]
+    assert lines[3].split() == ["mic:3", "or", "mic", "USB", "Audio", "2", "48000", "Hz"]
+    monkeypatch.setattr("edgekit_demos.keywords.devices", list)
+    shown = CliRunner().invoke(cli, ["demo", "keywords", "--list-devices"])
+    assert shown.output == "There is no microphone.\n"
 
 
 def test_a_port_in_use_is_told(model: Path, talk: Path) -> None:
