@@ -1,5 +1,6 @@
 """Find the files of a data folder, in an order that repeats."""
 
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from edgekit.errors import DataError
 
 # Folders of these names hold a set, they are no classes.
 CONTAINERS = frozenset({"images", "img", "imgs", "jpegimages", "test", "train", "val"})
+_WILD = frozenset("*?[")
 MEDIA = images.SUFFIXES | sounds.SUFFIXES | {".npy", ".npz"}
 
 
@@ -29,6 +31,36 @@ def files_in(path: Path, suffixes: frozenset[str]) -> list[Path]:
         for entry in _entries(path)
         if entry.suffix.lower() in suffixes and entry.is_file()
     )
+
+
+def is_several(text: str) -> bool:
+    """Whether a text names files: a folder, or a pattern such as `photos/*.jpg`."""
+    path = Path(text)
+    if text and path.is_dir():
+        return True
+    return "://" not in text and not path.is_file() and not _WILD.isdisjoint(text)
+
+
+def several(text: str, suffixes: frozenset[str], what: str) -> list[Path]:
+    """Return the usable files that a text names, sorted.
+
+    Args:
+        text: A folder, read with all folders in it, or a pattern.
+        suffixes: What usable files end with.
+        what: What they are, for messages, e.g. `picture`.
+
+    Raises:
+        DataError: There is none.
+    """
+    if Path(text).is_dir():
+        files = files_below(Path(text), suffixes)
+    else:
+        found = sorted(Path(each) for each in glob.glob(text, recursive=True))  # noqa: PTH207 (takes absolute patterns)
+        files = [each for each in found if each.suffix.lower() in suffixes and each.is_file()]
+    if not files:
+        msg = f"There is no {what} in {text}; known are {' '.join(sorted(suffixes))}."
+        raise DataError(msg)
+    return files
 
 
 def what_is_in(path: Path) -> str:

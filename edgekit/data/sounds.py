@@ -4,20 +4,21 @@ import contextlib
 import io
 import struct
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.data.resample import resample
 from edgekit.errors import DataError
+from edgekit.live.closing import Closing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 MAX_SAMPLES = 2**27  # 46 minutes at 48 kHz, 512 MB
+_CHUNKS = 1000  # of a WAV file are looked through for its data
 _MOST = 2**32 - 1  # that a length in a WAV file can be
 
 
@@ -48,7 +49,7 @@ def read_sound(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     return resample(wave, file.sample_rate_hz, sample_rate_hz)
 
 
-class SoundFile:
+class SoundFile(Closing):
     """A sound file that is read piece by piece, its channels averaged.
 
     Args:
@@ -81,29 +82,21 @@ class SoundFile:
         """Return the next samples, shape (n,); fewer at the end, -1 for all.
 
         Raises:
-            DataError: The file is damaged here.
+            DataError: The file is damaged here, or its samples are no numbers.
         """
         try:
             wave = self._file.read(samples, dtype="float32", always_2d=True)
         except self._refused as error:
             raise self._unreadable(error) from error
         mono: NDArray[np.float32] = wave.mean(axis=1, dtype=np.float32)
+        if not np.isfinite(mono).all():
+            msg = f"{self._path} holds samples that are no numbers (NaN or infinite)."
+            raise DataError(msg)
         return mono
 
     def close(self) -> None:
         """Close the file."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(f"{self._path} cannot be read as sound: {error}")
@@ -156,7 +149,9 @@ def _patches(file: BinaryIO, size: int) -> dict[int, int]:
     head = file.read(12)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         position = 12
-        while len(chunk := file.read(8)) == 8:
+        for _ in range(_CHUNKS):
+            if len(chunk := file.read(8)) < 8:
+                break
             (claimed,) = struct.unpack_from("<I", chunk, 4)
             rest = size - position - 8
             if chunk[:4] == b"data":

@@ -1,6 +1,5 @@
 """Folders of recordings, and those that fit a pattern."""
 
-import glob
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -8,13 +7,13 @@ from pathlib import Path
 from edgekit.audio.chunk import Chunk
 from edgekit.audio.sources.file import Recording
 from edgekit.audio.sources.source import SoundSource
+from edgekit.data.find import is_several, several
 from edgekit.data.sounds import SUFFIXES
 from edgekit.errors import DataError
 from edgekit.live.closing import Closing
 
 FORM = "words/ or 'words/*.wav': recordings, in the order of their names"
 
-_WILD = frozenset("*?[")
 _MOST_NAMED = 5
 
 _log = logging.getLogger(__name__)
@@ -22,10 +21,7 @@ _log = logging.getLogger(__name__)
 
 def accepts(text: str) -> bool:
     """Whether it is a folder or a pattern."""
-    path = Path(text)
-    if text and path.is_dir():
-        return True
-    return "://" not in text and not path.is_file() and not _WILD.isdisjoint(text)
+    return is_several(text)
 
 
 def open_source(text: str, sample_rate_hz: int) -> SoundSource:
@@ -38,7 +34,7 @@ def open_source(text: str, sample_rate_hz: int) -> SoundSource:
     Raises:
         DataError: There is none, or none can be read.
     """
-    return Folder(text, _found(text), sample_rate_hz)
+    return Folder(text, several(text, SUFFIXES, "recording"), sample_rate_hz)
 
 
 class Folder(Closing):
@@ -95,21 +91,3 @@ class Folder(Closing):
                 yield recording
                 samples = recording.ended
                 self.damaged += recording.damaged
-
-
-def _found(text: str) -> list[Path]:
-    """List the recordings.
-
-    Raises:
-        DataError: There is none.
-    """
-    path = Path(text)
-    if path.is_dir():
-        found = sorted(path.rglob("*"))
-    else:
-        found = sorted(Path(each) for each in glob.glob(text, recursive=True))  # noqa: PTH207 (takes absolute patterns)
-    files = [each for each in found if each.suffix.lower() in SUFFIXES and each.is_file()]
-    if not files:
-        msg = f"There is no recording in {text}; known are {' '.join(sorted(SUFFIXES))}."
-        raise DataError(msg)
-    return files

@@ -1,13 +1,13 @@
 """What every source of sound is."""
 
 from collections.abc import Generator
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from edgekit.audio.chunk import Chunk
+from edgekit.live.closing import Closes
 
 
-class SoundSource(Protocol):
+class SoundSource(Closes, Protocol):
     """Where sound comes from. Made by `open_sound`, which saw that it gives any."""
 
     @property
@@ -36,15 +36,3 @@ class SoundSource(Protocol):
         Raises:
             DeviceError: A microphone was lost for good.
         """
-
-    def close(self) -> None:
-        """Let everything go; any thread may, and whoever waits for a piece gets none."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

@@ -1,10 +1,10 @@
 """Pictures: one, a folder of them, or those that fit a pattern."""
 
-import glob
 import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+from edgekit.data.find import is_several, several
 from edgekit.data.images import SUFFIXES, read_image
 from edgekit.data.opencv import Pixels
 from edgekit.errors import DataError
@@ -15,7 +15,6 @@ from edgekit.vision.sources.source import Source
 FORM = "photos/ or 'photos/*.jpg': pictures, in the order of their names"
 
 _SECONDS = 1.0  # each picture stands for
-_WILD = frozenset("*?[")
 _MOST_NAMED = 5
 
 _log = logging.getLogger(__name__)
@@ -24,11 +23,7 @@ _log = logging.getLogger(__name__)
 def accepts(text: str) -> bool:
     """Whether it is a folder, a picture or a pattern."""
     path = Path(text)
-    if text and path.is_dir():
-        return True
-    if path.is_file():
-        return path.suffix.lower() in SUFFIXES
-    return "://" not in text and not _WILD.isdisjoint(text)
+    return is_several(text) or (path.is_file() and path.suffix.lower() in SUFFIXES)
 
 
 def open_source(text: str) -> Source:
@@ -41,27 +36,8 @@ def open_source(text: str) -> Source:
     Raises:
         DataError: There is none, or none can be read.
     """
-    return Images(text, _found(text))
-
-
-def _found(text: str) -> list[Path]:
-    """List the pictures.
-
-    Raises:
-        DataError: There is none.
-    """
     path = Path(text)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
-    else:
-        found = sorted(Path(each) for each in glob.glob(text, recursive=True))  # noqa: PTH207 (takes absolute patterns)
-    files = [each for each in found if each.is_file()]
-    if not files:
-        msg = f"There is no picture in {text}; known are {' '.join(sorted(SUFFIXES))}."
-        raise DataError(msg)
-    return files
+    return Images(text, [path] if path.is_file() else several(text, SUFFIXES, "picture"))
 
 
 class Images(Closing):

@@ -1,13 +1,13 @@
 """What every source of frames is."""
 
 from collections.abc import Generator
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from edgekit.live.closing import Closes
 from edgekit.vision.frame import Frame
 
 
-class Source(Protocol):
+class Source(Closes, Protocol):
     """Where frames come from. Made by `open_source`; its first frame was seen already."""
 
     @property
@@ -37,15 +37,3 @@ class Source(Protocol):
             DeviceError: A live source was lost for good.
             DataError: A file holds no picture that can be read.
         """
-
-    def close(self) -> None:
-        """Let everything go; any thread may, and whoever waits for a frame gets none."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

@@ -88,6 +88,23 @@ def test_a_sound_without_samples_is_refused(tmp_path: Path) -> None:
         read_sound(path, 8000)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    wave = TONE.copy()
+    wave[7] = value
+    path = tmp_path / "a.wav"
+    soundfile.write(path, wave, 8000, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"a\.wav holds samples that are no numbers"):
+        read_sound(path, 8000)
+
+
+def test_a_file_of_endless_small_chunks_is_not_searched_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF\x00\x00\x00\x00WAVE" + b"junk\x00\x00\x00\x00" * 100_000)
+    with pytest.raises(DataError, match=r"a\.wav"):
+        read_sound(path, 8000)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.wav.*No such file"):
         read_sound(tmp_path / "gone.wav", 8000)
