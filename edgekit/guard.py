@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,33 +71,122 @@ def call(
         CrashError: The child died, ran out of memory or out of time.
         KeyboardInterrupt: Ctrl-C, and no answer within `grace_s`.
     """
-    job = {
+    here = python == sys.executable
+    wanted = job(
+        function,
+        arguments,
+        doing=doing,
+        memory_mb=memory_mb,
+        path=[entry for entry in sys.path if entry] if here else [],
+    )
+    package = Path(__file__).resolve().with_name("__init__.py")
+    ending = converse(
+        [python, "-P", "-c", _BEGIN, str(package)],
+        wanted,
+        timeout_s=timeout_s,
+        hear=hear,
+        grace_s=grace_s,
+    )
+    if ending.answer is None and ending.late:
+        msg = f"The process {doing} did not end within {timeout_s:g} s and was stopped."
+        raise CrashError(msg)
+    if ending.answer is None:
+        raise CrashError(_obituary(doing, ending))
+    return result(ending.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a conversation with a child ended.
+
+    Attributes:
+        answer: Its last message, for `result`; None if it never came.
+        code: Its exit code, negative for a signal.
+        late: Whether its time was over.
+        hint: What it said about dying where it died.
+        last_words: The last lines of its own output.
+    """
+
+    answer: dict[str, Any] | None
+    code: int
+    late: bool
+    hint: str
+    last_words: tuple[str, ...]
+
+
+def job(
+    function: str,
+    arguments: Mapping[str, Any],
+    *,
+    doing: str,
+    memory_mb: int | None = None,
+    path: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Describe a job as `edgekit.guarded` reads it.
+
+    Args:
+        function: As in `call`.
+        arguments: As in `call`.
+        doing: As in `call`.
+        memory_mb: As in `call`.
+        path: What comes first in the child's `sys.path`.
+    """
+    return {
         "function": function,
-        "arguments": to_json(arguments),
+        "arguments": to_json(dict(arguments)),
         "doing": doing,
         "memory_mb": memory_mb,
         "log_level": logging.getLogger("edgekit").getEffectiveLevel(),
-        "path": [entry for entry in sys.path if entry] if python == sys.executable else [],
+        "path": list(path),
     }
+
+
+def converse(
+    command: Sequence[str],
+    wanted: Mapping[str, Any],
+    *,
+    timeout_s: float | None = None,
+    hear: Callable[[Any], None] | None = None,
+    grace_s: float | None = None,
+    show: bool = True,
+) -> Ending:
+    """Start a program whose other end is `edgekit.guarded`, and listen until it ends.
+
+    Args:
+        command: The program, e.g. a Python, or an ssh that starts one elsewhere.
+        wanted: What it is to do: a `job`.
+        timeout_s: As in `call`.
+        hear: As in `call`.
+        grace_s: As in `call`.
+        show: Whether its progress is shown.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, and no answer within `grace_s`.
+    """
     with tempfile.TemporaryFile() as noise:
-        with _child(python, noise) as child, _deadline(child, timeout_s) as late:
-            _send(child, job)
-            answer, hint = _converse(child, hear, grace_s)
-        if answer is None and late.is_set():
-            msg = f"The process {doing} did not end within {timeout_s:g} s and was stopped."
-            raise CrashError(msg)
-        if answer is None:
-            raise CrashError(_obituary(doing, child.returncode, hint, _last_words(noise)))
+        with _child(command, noise) as child, _deadline(child, timeout_s) as late:
+            _send(child, wanted)
+            answer, hint = _converse(child, hear, grace_s, show=show)
+        words = tuple(_last_words(noise))
+        return Ending(answer, child.returncode, late.is_set(), hint, words)
+
+
+def result(answer: Mapping[str, Any]) -> Any:
+    """Return what a child answered.
+
+    Raises:
+        EdgekitError: What the child raised, of the same class and with the same text.
+    """
     if "result" in answer:
         return answer["result"]
     raise _error(answer["error"])
 
 
 @contextlib.contextmanager
-def _child(python: str, noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _child(command: Sequence[str], noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child in a session of its own and never leave it behind."""
     child = subprocess.Popen(
-        [python, "-P", "-c", _BEGIN, str(Path(__file__).resolve().with_name("__init__.py"))],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if _log.isEnabledFor(logging.DEBUG) else noise,
@@ -137,10 +227,10 @@ def _deadline(
         timer.cancel()
 
 
-def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:
+def _send(child: subprocess.Popen[bytes], wanted: Mapping[str, Any]) -> None:
     if child.stdin is not None:  # it was asked for as a pipe
         with contextlib.suppress(BrokenPipeError):
-            child.stdin.write(json.dumps(job).encode() + b"\n")
+            child.stdin.write(json.dumps(wanted).encode() + b"\n")
             child.stdin.flush()
 
 
@@ -148,10 +238,12 @@ def _converse(
     child: subprocess.Popen[bytes],
     hear: Callable[[Any], None] | None,
     grace_s: float | None,
+    *,
+    show: bool,
 ) -> tuple[dict[str, Any] | None, str]:
     """Listen until the child ends, or until Ctrl-C and for its time of grace."""
     try:
-        with _relayed_progress() as relay:
+        with _relayed_progress(progress.display() if show else progress.Silent()) as relay:
             return _listen(child, hear, relay)
     except KeyboardInterrupt:
         if grace_s is None:
@@ -204,9 +296,10 @@ def _listen(
 
 
 @contextlib.contextmanager
-def _relayed_progress() -> Iterator[Callable[[str, dict[str, Any]], None]]:
+def _relayed_progress(
+    display: progress.Display,
+) -> Iterator[Callable[[str, dict[str, Any]], None]]:
     """Show the child's tasks as ours, and end those that a dead child left open."""
-    display = progress.display()
     depth = 0
 
     def relay(kind: str, content: dict[str, Any]) -> None:
@@ -249,13 +342,13 @@ def _last_words(noise: IO[bytes]) -> list[str]:
     return [line for line in lines if line.strip()][-_LAST_WORDS:]
 
 
-def _obituary(doing: str, code: int, hint: str, report: list[str]) -> str:
+def _obituary(doing: str, ending: Ending) -> str:
     """Say how the child ended, in words."""
-    if code < 0:
-        name = signal.Signals(-code).name
+    if ending.code < 0:
+        name = signal.Signals(-ending.code).name
         how = f"died from {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     else:
-        how = f"ended with code {code} before it gave a result"
-    tail = "".join(f"\n  | {line}" for line in report)
+        how = f"ended with code {ending.code} before it gave a result"
+    tail = "".join(f"\n  | {line}" for line in ending.last_words)
     words = f"\nIts last words:{tail}" if tail else ""
-    return f"The process {doing} {how}. Nothing was written.\n{hint}{words}"
+    return f"The process {doing} {how}. Nothing was written.\n{ending.hint}{words}"
