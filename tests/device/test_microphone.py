@@ -5,19 +5,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import hear
 import numpy as np
 import pytest
 import soundfile
+from demo_runs import command, edgekit, wait_for
 from numpy.typing import NDArray
 from pulse import Pulse, pulse, usable
+from tiny_spotters import silence, tone, write_sound, write_words
 
-from edgekit.audio.sources.synthetic import WORDS, Spoken, Synthetic
+from edgekit.audio.sources.synthetic import WORDS, Synthetic
+from edgekit.errors import DeviceError
 from edgekit_demos.models import model_names
 
 pytestmark = [
@@ -45,7 +48,7 @@ class Listener:
         self._path = folder / "heard.npz"
         self._process = subprocess.Popen(
             [sys.executable, hear.__file__, recorder, str(seconds), str(self._path)],
-            env={**server.environment, "PYTHONPATH": ":".join(sys.path)},
+            env=server.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -102,7 +105,7 @@ def test_a_microphone_that_disappears_comes_back_and_its_absence_is_counted(
     assert seconds < 6
 
 
-def spoken_words(seconds: float, path: Path) -> list[Spoken]:
+def spoken_words(seconds: float, path: Path) -> list[str]:
     """Write spoken words into a file and return those that are to be found."""
     source = Synthetic(RATE)
     pieces = []
@@ -111,27 +114,61 @@ def spoken_words(seconds: float, path: Path) -> list[Spoken]:
         if chunk.t > seconds:
             source.close()
     soundfile.write(path, np.concatenate(pieces), RATE)
-    all_words = takewhile(lambda each: each.end < seconds, source.spoken())
-    return [replace(each, gain=1.0) for each in all_words if each.word in WORDS]
+    spoken = takewhile(lambda each: each.end < seconds, source.spoken())
+    return [each.word for each in spoken if each.word in WORDS]
+
+
+def events_of(
+    server: Pulse, played: Path, folder: Path, *options: object
+) -> list[dict[str, Any]]:
+    """Run the demo while a file is played, and return the lines that it wrote."""
+    seconds = soundfile.info(played).duration + 2
+    lines = folder / "lines"
+    demo = subprocess.Popen(
+        command(
+            *("keywords", "--source", "mic", "--seconds", seconds, "--jsonl", lines, *options)
+        ),
+        env=server.environment,
+    )
+    wait_for(server.heard)
+    server.play(played).wait(60)
+    assert demo.wait(60) == 0
+    return [json.loads(line) for line in lines.read_text().splitlines()]
+
+
+def test_the_demo_hears_what_is_played(server: Pulse, tmp_path: Path) -> None:
+    model = write_words(tmp_path / "tones.tflite")
+    parts = [silence(1.0), tone("low"), silence(1.5), tone("high"), silence(0.5)]
+    talk = write_sound(tmp_path / "talk.wav", np.concatenate(parts))
+    events = events_of(server, talk, tmp_path, "--model", model)
+    assert [each["keyword"] for each in events] == ["low", "high"]
+    assert events[1]["t"] - events[0]["t"] == pytest.approx(1.8, abs=0.2)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("words" not in model_names(), reason="no model of words is carried")
 def test_the_demo_hears_the_words_that_are_played(server: Pulse, tmp_path: Path) -> None:
     spoken = spoken_words(24.0, tmp_path / "words.wav")
-    demo = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "edgekit", "demo", "keywords", "--source", "mic"),
-            *("--seconds", "32", "--jsonl", str(tmp_path / "lines")),
-        ],
-        env={**server.environment, "PYTHONPATH": ":".join(sys.path)},
+    events = [each["keyword"] for each in events_of(server, tmp_path / "words.wav", tmp_path)]
+    found = sum(min(events.count(word), spoken.count(word)) for word in WORDS)
+    assert found >= 0.75 * len(spoken), f"heard {events} of {spoken}"
+    assert len(events) - found <= 2, f"heard {events} of {spoken}"
+
+
+def test_microphones_are_listed(server: Pulse) -> None:
+    done = edgekit("keywords", "--list-devices", "--json", environment=server.environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["devices"]
+    assert [each["default"] for each in found].count(True) == 1
+
+
+def test_no_microphone_at_all_is_one_message(server: Pulse, tmp_path: Path) -> None:
+    model = write_words(tmp_path / "tones.tflite")
+    server.process.terminate()
+    server.process.wait(10)
+    done = edgekit(
+        *("keywords", "--model", model, "--source", "mic"), environment=server.environment
     )
-    time.sleep(5)
-    server.play(tmp_path / "words.wav").wait(60)
-    assert demo.wait(60) == 0
-    lines = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
-    events = [line["keyword"] for line in lines if "keyword" in line]
-    wanted = [each.word for each in spoken]
-    found = sum(min(events.count(word), wanted.count(word)) for word in WORDS)
-    assert found >= 0.75 * len(wanted), f"heard {events} of {wanted}"
-    assert len(events) - found <= 2, f"heard {events} of {wanted}"
+    assert done.returncode == DeviceError.exit_code
+    assert "The microphone cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr

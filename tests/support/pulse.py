@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo_runs import ENVIRONMENT
+
 PROGRAMS = ("pulseaudio", "paplay", "pactl", "arecord")
 SINK = "edgekit"
 _START_S = 10.0
@@ -44,6 +46,12 @@ class Pulse:
         """Begin to play a file."""
         return subprocess.Popen(["paplay", f"--device={SINK}", str(path)], env=self.environment)
 
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        asked = ["pactl", "list", "short", "source-outputs"]
+        done = subprocess.run(asked, env=self.environment, capture_output=True, check=False)
+        return bool(done.stdout.strip())
+
     def ready(self) -> bool:
         """Whether it answers."""
         asked = subprocess.run(
@@ -62,7 +70,7 @@ def pulse(folder: Path, rate: int = 16_000) -> Iterator[Pulse]:
     alsa = folder / "asoundrc"
     alsa.write_text(_ALSA)
     environment = {
-        **os.environ,
+        **ENVIRONMENT,
         "XDG_RUNTIME_DIR": str(run),
         "PULSE_RUNTIME_PATH": str(run / "pulse"),
         "PULSE_STATE_PATH": str(run / "state"),
