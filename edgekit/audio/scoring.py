@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.audio.decisions import Scores, Settings
-from edgekit.data.frontend import FrontEnd
+from edgekit.data.frontend import FrontEnd, extract
 from edgekit.errors import TargetError
 from edgekit.runtime.any_model import AnyModel
 from edgekit.runtime.model import TensorSpec
@@ -32,25 +32,26 @@ class Scorer:
         run: The model.
         rows: How many rows one run sees.
         step: How many rows lie between two runs.
-        features: Values of a row.
+        before: Rows that lie before the stream, so that its first rows are scored too; their
+            number and the step are at least `rows`.
         classes: Scores of a run.
 
     Attributes:
         rows: How many rows one run sees.
     """
 
-    def __init__(self, run: Run, rows: int, step: int, features: int, classes: int) -> None:
+    def __init__(self, run: Run, rows: int, step: int, before: Rows, classes: int) -> None:
         self.rows = rows
         self._run = run
         self._step = step
-        self._features = features
+        self._before = before[len(before) - max(rows - step, 0) :]
         self._classes = classes
         self.reset()
 
     def reset(self) -> None:
         """Forget the rows."""
-        self._waiting = np.empty((0, self._features), np.float32)
-        self._gone = 0  # rows that no further window holds
+        self._waiting = self._before
+        self._gone = -len(self._before)  # rows that no further window holds
         self._run.reset()
 
     def push(self, rows: Rows) -> tuple[Scores, NDArray[np.int64]]:
@@ -111,7 +112,8 @@ def open_scorer(
         )
         raise TargetError(msg)
     _check_size(run.spec, rows, front_end)
-    return Scorer(run, rows, settings.every, front_end.features, read.classes)
+    quiet = extract(np.zeros(front_end.samples, np.float32), front_end)
+    return Scorer(run, rows, settings.every, quiet, read.classes)
 
 
 class _Reader:

@@ -56,7 +56,8 @@ class Spotter:
     """A model that hears words in a stream of sound.
 
     Its result does not depend on how the stream is cut, and its memory not on how long it
-    is. One spotter hears one stream at a time.
+    is. Before the stream, silence is assumed, so that a word at its very beginning is heard
+    too. One spotter hears one stream at a time.
 
     Args:
         model: The model.
@@ -211,26 +212,37 @@ def spotter_of(
     return Spotter(
         model,
         names,
-        front_end or need_front_end(manifest, name),
+        front_end or _need_front_end(manifest, name),
         settings,
         logits=roles.get(scores or "") == "logits",
     )
 
 
-def need_front_end(manifest: Manifest, name: str) -> FrontEnd:
-    """Return the front end that a model names.
+def front_end_of(manifest: Manifest | None, name: str) -> FrontEnd | None:
+    """Return the front end that a model names; None if it names none.
+
+    Args:
+        manifest: What the model says about itself.
+        name: Its file's name, for messages.
 
     Raises:
-        TargetError: It names none.
         RecordError: It is none that edgekit knows.
     """
-    if not manifest.front_end or "kind" not in manifest.front_end:
+    said = manifest.front_end if manifest else None
+    if not said or "kind" not in said:  # a model of waves has a sample rate and no more
+        return None
+    return load_front_end(said, f"the front end of {name}")
+
+
+def _need_front_end(manifest: Manifest, name: str) -> FrontEnd:
+    found = front_end_of(manifest, name)
+    if found is None:
         msg = (
             f"{name} does not say how sound becomes its input.\nGive the front end that it "
             f"was trained with: --front-end NAME ({', '.join(PRESETS)})."
         )
         raise TargetError(msg)
-    return load_front_end(manifest.front_end, f"the front end of {name}")
+    return found
 
 
 def _check_labels(labels: Sequence[str], classes: int) -> None:

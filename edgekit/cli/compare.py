@@ -48,6 +48,7 @@ def _decibel(value: float) -> str:
 @click.option("--seed", default=0, show_default=True, help="Which samples --limit chooses.")
 @options.preprocessing
 @options.sample_rate
+@options.front_end
 @options.interpreter
 def compare(
     a: Path,
@@ -59,6 +60,7 @@ def compare(
     backend: str,
     threads: int | None,
     delegate: str | None,
+    front_end: str | None,
     **wishes: Any,
 ) -> object:
     """Feed A and B the same data and say how far they agree.
@@ -73,6 +75,7 @@ def compare(
       edgekit compare a.tflite b.tflite --data photos/ --limit 500 --json | jq .agreement
     """
     from edgekit.data import read_labels
+    from edgekit.data.frontend import preset
     from edgekit.evaluation.compare import compare as work
     from edgekit.evaluation.subject import Interpreter
 
@@ -82,6 +85,7 @@ def compare(
         data,
         labels=read_labels(labels) if labels else (),
         overrides=overrides,
+        front_end=preset(front_end) if front_end else None,
         interpreter=Interpreter(backend=backend, threads=threads, delegate=delegate),
         **wishes,
     )

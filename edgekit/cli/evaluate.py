@@ -23,6 +23,9 @@ def show(found: Document) -> None:
             ("skipped", found["skipped"] or None),
         ]
     )
+    if found["spotting"]:
+        _show_spotting(found["spotting"])
+        return
     parts = found["per_class"] or found["per_output"]
     if len(parts) > 1:
         what = "class" if found["per_class"] else "output"
@@ -31,11 +34,61 @@ def show(found: Document) -> None:
         tables.table([what, found["metric"]], rows, numbers=[found["metric"]])
 
 
+def _show_spotting(found: Document) -> None:
+    hours = found["hours"]
+    length = f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    tables.facts(
+        [
+            ("recordings", f"{length} without foreign words"),
+            (
+                "false alarms an hour",
+                _rate(found, "false_alarms", "false_alarms_per_hour"),
+            ),
+            (
+                "in 1000 foreign words",
+                _rate(found, "foreign_alarms", "foreign_alarms_per_thousand"),
+            ),
+            ("thresholds", _thresholds(found["budget"])),
+        ]
+    )
+    rows = [
+        (
+            each["word"],
+            each["said"],
+            tables.percent(each["false_rejects"]),
+            each["false_alarms"],
+            each["foreign_alarms"],
+            f"{each['threshold']:.3f}",
+        )
+        for each in found["words"]
+    ]
+    heads = ["said", "not heard", "false alarms", "in foreign words", "threshold"]
+    tables.line()
+    tables.table(["word", *heads], rows, numbers=heads)
+
+
+def _rate(found: Document, count: str, rate: str) -> str | None:
+    """Return a rate, the count behind it and its upper bound; None if nothing was counted."""
+    if found[rate] is None:
+        return None
+    upper = found[f"{rate}_upper"]
+    return f"{found[rate]:.3g} ({found[count]} heard; with 95 % confidence below {upper:.3g})"
+
+
+def _thresholds(budget: float | None) -> str:
+    if budget is None:
+        return "the model's own"
+    return f"chosen on these recordings for {budget:g} false alarms an hour"
+
+
 @command(show)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @options.labels
-@click.option("--metric", help="accuracy, map50, map or sqnr_db; the default suits the model.")
+@click.option(
+    "--metric",
+    help="accuracy, map50, map, sqnr_db or false_rejects; the default suits the model.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Use no more than so many samples.")
 @click.option("--seed", default=0, show_default=True, help="Which samples --limit chooses.")
 @click.option(
@@ -48,18 +101,33 @@ def show(found: Document) -> None:
     type=click.Path(path_type=Path),
     help="Float model that sqnr_db compares with.",
 )
+@click.option(
+    "--false-alarms-per-hour",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="On recordings with marks: choose the thresholds for so many false alarms an hour.",
+)
+@click.option(
+    "--det",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.svg",
+    help="On recordings with marks: draw misses against false alarms, for every threshold.",
+)
 @options.preprocessing
 @options.sample_rate
+@options.front_end
 @options.interpreter
 def evaluate(
     model: Path,
     data: Path,
     *,
     labels: Path | None,
+    det: Path | None,
     overrides: Overrides,
     backend: str,
     threads: int | None,
     delegate: str | None,
+    front_end: str | None,
     **wishes: Any,
 ) -> object:
     """Run MODEL over DATA and print its metric; any Keras or .tflite file.
@@ -67,6 +135,9 @@ def evaluate(
     DATA is a folder with one folder for each class, flat files named
     label_speaker_take.ext, or an .npz with x and y; for a detector pictures with
     boxes: Pascal VOC, COCO (annotations.json) or YOLO (images/, labels/).
+    For a keyword model also a recording, however long, with a text file of marks
+    beside it (start end label, in seconds), or a folder of such pairs: how many words
+    are missed, and how many are imagined an hour.
 
     \b
     Examples:
@@ -74,17 +145,26 @@ def evaluate(
       edgekit evaluate model.keras photos/ --limit 500 --input-range=-1,1
       edgekit evaluate model.tflite test.npz --json | jq .value
       edgekit evaluate cards.tflite playing-cards/ --metric map
+      edgekit evaluate words.tflite evening.wav --det det.svg
+      edgekit evaluate words.tflite recordings/ --false-alarms-per-hour 0.5
       edgekit evaluate autoencoder.tflite x.npy --metric sqnr_db --reference model.keras
     """
     from edgekit.data import read_labels
+    from edgekit.data.frontend import preset
     from edgekit.evaluation.evaluate import evaluate as work
     from edgekit.evaluation.subject import Interpreter
 
-    return work(
+    found = work(
         model,
         data,
         labels=read_labels(labels) if labels else (),
         overrides=overrides,
+        front_end=preset(front_end) if front_end else None,
         interpreter=Interpreter(backend=backend, threads=threads, delegate=delegate),
         **wishes,
     )
+    if det is not None:
+        from edgekit.report.det import write_det
+
+        write_det(found, det)
+    return found

@@ -17,11 +17,23 @@ def _show(found: Document) -> None:
         if "top" in result:
             rows = [(f"  {each['label']}", f"{each['score']:.3f}") for each in result["top"]]
             tables.table(["  label", "score"], rows, numbers=["score"])
+        elif "keywords" in result:
+            _show_keywords(result["keywords"])
         elif "detections" in result:
             _show_detections(result["detections"])
         else:
             _show_outputs(result["outputs"])
         tables.line()
+
+
+def _show_keywords(found: list[Document]) -> None:
+    if not found:
+        tables.line("  nothing heard")
+        return
+    rows = [
+        (f"  {each['keyword']}", f"{each['t']:.2f} s", f"{each['score']:.3f}") for each in found
+    ]
+    tables.table(["  keyword", "heard at", "score"], rows, numbers=["heard at", "score"])
 
 
 def _show_detections(found: list[Document]) -> None:
@@ -60,6 +72,7 @@ def _number(value: float | None) -> str:
 @options.labels
 @options.preprocessing
 @options.sample_rate
+@options.front_end
 @options.interpreter
 def run(
     model: Path,
@@ -70,20 +83,24 @@ def run(
     backend: str,
     threads: int | None,
     delegate: str | None,
+    front_end: str | None,
     **wishes: Any,
 ) -> object:
     """Run pictures, sounds or arrays through MODEL and print the result in words.
 
     INPUT is a picture, a sound, an .npy or .npz file, or a folder of these. A detector
-    gives the objects with their boxes, in pixels of the picture.
+    gives the objects with their boxes, in pixels of the picture; a keyword model the words
+    that it hears in a sound, and when.
 
     \b
     Examples:
       edgekit run model.tflite cat.jpg dog.jpg
       edgekit run model.tflite photos/ --json | jq '.results[].top[0]'
+      edgekit run words.tflite speech.wav
       edgekit run model.tflite x.npy --delegate edgetpu
     """
     from edgekit.data import read_labels
+    from edgekit.data.frontend import preset
     from edgekit.evaluation.run import run as work
     from edgekit.evaluation.subject import Interpreter
 
@@ -93,6 +110,7 @@ def run(
             inputs,
             labels=read_labels(labels) if labels else (),
             overrides=overrides,
+            front_end=preset(front_end) if front_end else None,
             interpreter=Interpreter(backend=backend, threads=threads, delegate=delegate),
             **wishes,
         )

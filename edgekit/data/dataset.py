@@ -6,6 +6,7 @@ from pathlib import Path
 from edgekit.data.arrays import open_arrays
 from edgekit.data.feed import Feed
 from edgekit.data.folders import open_folder
+from edgekit.data.frontend import FrontEnd
 from edgekit.data.samples import Dataset
 from edgekit.errors import DataError
 from edgekit.manifest import Preprocessing
@@ -19,6 +20,7 @@ def open_dataset(
     labelled: bool,
     labels: Sequence[str] = (),
     sample_rate_hz: int | None = None,
+    front_end: FrontEnd | None = None,
     dtypes: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Open a data set as a stream of samples, ready to be fed to a model.
@@ -37,19 +39,23 @@ def open_dataset(
         labels: Names of the classes in the order of the model's outputs: what the model
             carries, or a file of labels. Empty: the sorted names that are found.
         sample_rate_hz: Rate of the waveform that the model takes, if it takes one.
+        front_end: How a sound becomes the features that the model takes, if it takes such:
+            of each sound the window around its word, see `edgekit.data.align`.
         dtypes: numpy name of the type of each input; an integer input (token ids) gets
             integers. Where it is missing, arrays of integers wider than 8 bits stay so.
 
     Raises:
-        DataError: There is no such set, or it does not fit the model.
+        DataError: There is no such set, or it or the front end does not fit the model.
     """
     feed = Feed(
         shapes={name: tuple(shape) for name, shape in shapes.items()},
         dtypes=dict(dtypes or {}),
         preprocessing=preprocessing,
         sample_rate_hz=sample_rate_hz,
+        front_end=front_end,
     )
     _refuse_open_shapes(feed)
+    _refuse_misfit(feed)
     path = Path(path)
     if not path.exists():
         msg = f"There is no data at {path}."
@@ -73,3 +79,16 @@ def _refuse_open_shapes(feed: Feed) -> None:
                 "Give it with --input-shape."
             )
             raise DataError(msg)
+
+
+def _refuse_misfit(feed: Feed) -> None:
+    """Refuse a front end that gives other features than the model takes."""
+    if feed.front_end is None or feed.single is None or feed.kind == "sound":
+        return
+    shape = " x ".join(map(str, feed.shapes[feed.single]))
+    msg = (
+        f"The model takes {shape} values, and its front end gives "
+        f"{feed.front_end.frames} rows of {feed.front_end.features}.\n"
+        "Give the front end that it was trained with: --front-end NAME."
+    )
+    raise DataError(msg)

@@ -1,11 +1,14 @@
 """What a model takes, and how a file or a row of an array becomes that."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.data import images, preprocess, sounds
+from edgekit.data.align import align
+from edgekit.data.frontend import FrontEnd, extract
 from edgekit.data.opencv import Pixels
 from edgekit.data.samples import Array, Inputs
 from edgekit.errors import DataError
@@ -26,12 +29,15 @@ class Feed:
             is missing, and where it is 8 or 16 bits wide and so quantized.
         preprocessing: How a picture becomes an input; None if the model takes none.
         sample_rate_hz: Rate of the waveform that the model takes; None if it takes none.
+        front_end: How a sound becomes the features that the model takes; None if it takes
+            none.
     """
 
     shapes: dict[str, Shape]
     dtypes: dict[str, str] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
     sample_rate_hz: int | None = None
+    front_end: FrontEnd | None = None
 
     @property
     def single(self) -> str | None:
@@ -44,6 +50,8 @@ class Feed:
         if self.single is None:
             return "array"
         shape = self.shapes[self.single]
+        if self._takes_features(self.single):
+            return "sound"
         if self.preprocessing is not None and _picture_like(shape):
             return "picture"
         return "sound" if self.sample_rate_hz and _wave_like(shape) else "array"
@@ -60,6 +68,8 @@ class Feed:
         if self.single is None:
             return "Several inputs need an .npz file with one array for each, by name."
         shape = self.shapes[self.single]
+        if self.kind == "sound":
+            return "Is this the folder you mean?"
         if _picture_like(shape) and self.preprocessing is None:
             return "For pictures, say how pixels become its input: --input-range LOW,HIGH."
         if _wave_like(shape) and self.sample_rate_hz is None:
@@ -75,6 +85,9 @@ class Feed:
             DataError: The file cannot be read.
         """
         name, shape = next(iter(self.shapes.items()))
+        if self.front_end is not None and self._takes_features(name):
+            wave = sounds.read_sound(path, self.front_end.sample_rate_hz)
+            return {name: self._features(wave, self.front_end).reshape(shape)}
         if self.sample_rate_hz is not None and self.kind == "sound":
             wave = sounds.read_sound(path, self.sample_rate_hz)
             return {name: sounds.fit_length(wave, shape[0]).reshape(shape)}
@@ -83,10 +96,12 @@ class Feed:
     def from_row(self, name: str, row: Array) -> Array:
         """Turn one row of an array into an input of the model.
 
-        A uint8 picture is preprocessed, everything else is fed as it is. `counts_samples`
-        has found that the row fits.
+        A uint8 picture is preprocessed, a waveform goes through the front end if there is
+        one, everything else is fed as it is. `counts_samples` has found that the row fits.
         """
         shape = self.shapes[name]
+        if self.front_end is not None and self._is_wave(name, row.shape):
+            return self._features(_as_wave(row), self.front_end).reshape(shape)
         if self._is_picture(name, row.shape, row.dtype):
             return self._picture(_as_rgb(row), shape)
         with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite
@@ -126,6 +141,27 @@ class Feed:
         height, width, channels = shape
         return preprocess.apply(pixels, self.preprocessing, (height, width), channels)
 
+    def _features(self, wave: Array, front_end: FrontEnd) -> Array:
+        """Turn the window of a sound that holds its word into features."""
+        return extract(align(wave, front_end.samples, front_end.sample_rate_hz), front_end)
+
+    def _takes_features(self, name: str) -> bool:
+        """Say whether an input takes what the front end gives."""
+        if self.front_end is None:
+            return False
+        return math.prod(self.shapes[name]) == self.front_end.frames * self.front_end.features
+
+    def _is_wave(self, name: str, row: Shape) -> bool:
+        """Say whether a row is a waveform, of any length, that the front end is to be given.
+
+        As many values as the features have are the features.
+        """
+        if self.front_end is None or not self._takes_features(name):
+            return False
+        length = math.prod(row)
+        enough = length >= self.front_end.frame_samples
+        return _wave_like(row) and enough and length != math.prod(self.shapes[name])
+
     def _dtype(self, name: str, found: np.dtype) -> np.dtype:
         wanted = self.dtypes.get(name)
         if wanted in _INTEGER_INPUTS:
@@ -140,6 +176,8 @@ class Feed:
             shape in {row, (*row, 1)}
             or row == (*shape, 1)
             or self._is_picture(name, row, dtype)
+            or self._is_wave(name, row)
+            or (self._takes_features(name) and row == (math.prod(shape),))
         )
 
     def _is_picture(self, name: str, row: Shape, dtype: np.dtype) -> bool:
@@ -161,6 +199,12 @@ def _picture_like(shape: Shape) -> bool:
 
 def _wave_like(shape: Shape) -> bool:
     return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+
+
+def _as_wave(row: Array) -> Array:
+    """Return a waveform in [-1, 1], shape (n,); integers are taken as of 16 bits."""
+    scale = 32768 if row.dtype.kind in "iu" else 1
+    return (row.reshape(-1) / np.float32(scale)).astype(np.float32)
 
 
 def _as_rgb(row: Array) -> Pixels:

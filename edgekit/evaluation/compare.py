@@ -10,6 +10,7 @@ import numpy as np
 from edgekit import guard
 from edgekit.data import Dataset
 from edgekit.data.annotations import looks_annotated
+from edgekit.data.frontend import FrontEnd
 from edgekit.errors import UsageError
 from edgekit.evaluation.boxes import BoxAgreement, MeanPrecision50
 from edgekit.evaluation.detection import (
@@ -31,6 +32,7 @@ from edgekit.evaluation.subject import (
     open_data_with_classes_if_any,
     open_subject,
 )
+from edgekit.evaluation.windows import windowed
 from edgekit.manifest import Overrides, Preprocessing
 from edgekit.progress import track
 from edgekit.records import from_json
@@ -88,6 +90,7 @@ def compare(
     limit: int | None = None,
     overrides: Overrides | None = None,
     sample_rate_hz: int | None = None,
+    front_end: FrontEnd | None = None,
     seed: int = 0,
     interpreter: Interpreter | None = None,
 ) -> Comparison:
@@ -104,6 +107,7 @@ def compare(
         limit: Use no more than so many samples.
         overrides: Preprocessing for both models.
         sample_rate_hz: For models of sounds, where they do not say it.
+        front_end: For models of features of sound, where they do not say it.
         seed: Which samples `limit` chooses.
         interpreter: How a .tflite is run.
 
@@ -118,6 +122,7 @@ def compare(
         samples=limit,
         seed=seed,
         sample_rate_hz=sample_rate_hz,
+        front_end=front_end,
     )
     answer = guard.call(
         "edgekit.evaluation.compare:_worker",
@@ -138,7 +143,8 @@ def _worker(a: str, b: str, request: dict[str, Any], interpreter: dict[str, Any]
     subjects = (open_subject(a, how, count), open_subject(b, how, count))
     if all(each.decoder is not None for each in subjects):
         return _detectors(subjects, wishes)
-    pair = Pair(*subjects)
+    said = [each.manifest for each in subjects]
+    pair = Pair(windowed(subjects[0], wishes, said[1]), windowed(subjects[1], wishes, said[0]))
     first, second, labelled = _open_both(pair, wishes)
     judges = _judges(pair, first, wishes) if labelled else None
     sqnr, agreement, largest, count = Sqnr(), Agreement(), None, 0
@@ -256,18 +262,27 @@ class Pair:
 def _open_both(pair: Pair, wishes: DataRequest) -> tuple[Dataset, Dataset | None, bool]:
     """Open the data once, or twice if the models want them prepared differently."""
     mine, theirs = _preprocessings(pair, wishes)
+    sounds = _front_ends(pair, wishes)
     insist = bool(wishes.labels)
     if not insist:
         wishes = replace(wishes, labels=pair.a.labels or pair.b.labels)
-    first, labelled = open_data_with_classes_if_any(pair.a, wishes, mine, insist=insist)
+    mine_wished = replace(wishes, front_end=sounds[0])
+    first, labelled = open_data_with_classes_if_any(pair.a, mine_wished, mine, insist=insist)
     shapes = [list(each.shapes.values()) for each in (pair.a, pair.b)]
-    if mine == theirs and shapes[0] == shapes[1]:
+    if mine == theirs and sounds[0] == sounds[1] and shapes[0] == shapes[1]:
         return first, None, labelled
+    wishes = replace(wishes, front_end=sounds[1])
     second = open_data(pair.b, wishes, labelled=labelled, preprocessing=theirs)
     if len(first) != len(second):
         msg = f"The models find {len(first)} and {len(second)} samples in {wishes.path}."
         raise UsageError(msg)
     return first, second, labelled
+
+
+def _front_ends(pair: Pair, wishes: DataRequest) -> tuple[FrontEnd | None, FrontEnd | None]:
+    """Return the front end of each; one that does not say it follows the other."""
+    mine, theirs = pair.a.front_end(wishes), pair.b.front_end(wishes)
+    return mine or theirs, theirs or mine
 
 
 def _preprocessings(

@@ -9,6 +9,7 @@ from edgekit import guard
 from edgekit.data import Dataset
 from edgekit.data.annotations import looks_annotated
 from edgekit.data.assumed import describe, holds_pictures
+from edgekit.data.frontend import FrontEnd
 from edgekit.errors import UnknownName, UsageError
 from edgekit.evaluation.detection import (
     LOWEST,
@@ -18,6 +19,8 @@ from edgekit.evaluation.detection import (
     open_judged,
     open_truth,
 )
+from edgekit.evaluation.keywords import Spotting, is_spotter, judge_recordings
+from edgekit.evaluation.marks import looks_marked
 from edgekit.evaluation.metrics import Accuracy, Metric, Sqnr
 from edgekit.evaluation.models import forward, match
 from edgekit.evaluation.request import DataRequest
@@ -30,6 +33,7 @@ from edgekit.evaluation.subject import (
     open_subject,
 )
 from edgekit.evaluation.table import METRICS
+from edgekit.evaluation.windows import windowed
 from edgekit.manifest import Overrides
 from edgekit.measure import sha256
 from edgekit.progress import track
@@ -51,6 +55,7 @@ class Evaluation:
         per_output: The metric of each output, where the metric reads several.
         preprocessing: How pictures were prepared, in words; None if there were none.
         others: Other metrics that came with it, by name: `map` beside `map50`.
+        spotting: Misses and false alarms of a keyword model on recordings; None elsewhere.
     """
 
     model: str
@@ -63,6 +68,7 @@ class Evaluation:
     per_output: dict[str, float]
     preprocessing: str | None
     others: dict[str, float | None] = field(default_factory=dict)
+    spotting: Spotting | None = None
 
 
 def evaluate(
@@ -75,6 +81,8 @@ def evaluate(
     overrides: Overrides | None = None,
     reference: str | Path | None = None,
     sample_rate_hz: int | None = None,
+    front_end: FrontEnd | None = None,
+    false_alarms_per_hour: float | None = None,
     seed: int = 0,
     split: str | None = None,
     interpreter: Interpreter | None = None,
@@ -86,12 +94,16 @@ def evaluate(
         data: Folder or file, see the command line's contract.
         labels: Names of the classes in the order of the outputs; empty takes the model's,
             else the sorted names in the data.
-        metric: `accuracy`, `map50`, `map` or `sqnr_db`; None takes what suits the model.
+        metric: `accuracy`, `map50`, `map`, `sqnr_db` or `false_rejects`; None takes what
+            suits the model and the data.
         limit: Use no more than so many samples, chosen from every class.
         overrides: Preprocessing, where the model says it wrongly or not at all.
         reference: For `sqnr_db`: the float model to compare with; None looks for the file
             that the manifest names beside the model and in the working folder.
         sample_rate_hz: For models of sounds, where the model does not say it.
+        front_end: For models of features of sound, where the model does not say it.
+        false_alarms_per_hour: On recordings with marks, choose the thresholds of the words
+            for this many, on these very recordings; None takes the model's thresholds.
         seed: Which samples `limit` chooses.
         split: Which set of annotated pictures, e.g. `val`, or `all`; None takes `test`, else
             `val`, else all.
@@ -110,6 +122,7 @@ def evaluate(
         samples=limit,
         seed=seed,
         sample_rate_hz=sample_rate_hz,
+        front_end=front_end,
         split=split,
     )
     if metric is not None and metric not in METRICS:
@@ -121,6 +134,7 @@ def evaluate(
         request=request,
         metric=metric,
         reference=None if reference is None else str(reference),
+        budget=false_alarms_per_hour,
         interpreter=interpreter or Interpreter(),
     )
     return from_json(Evaluation, answer, "the evaluation")
@@ -132,15 +146,21 @@ def _worker(
     request: dict[str, Any],
     metric: str | None,
     reference: str | None,
+    budget: float | None,
     interpreter: dict[str, Any],
 ) -> Evaluation:
     """Do the work, inside the guarded child."""
     wishes = from_json(DataRequest, request, "the request")
     how = from_json(Interpreter, interpreter, "the interpreter")
     subject = open_subject(path, how, len(wishes.labels))
-    name = metric or default_metric(subject, wishes.path)
+    name = metric or default_metric(subject, wishes.path, wishes)
+    if METRICS[name].needs == "marks":
+        return _recordings(subject, wishes, budget)
+    if budget is not None:
+        raise UsageError(_NEEDS_MARKS.format(name=name))
     if METRICS[name].needs == "boxes":
         return _boxes(subject, wishes, METRICS[name])
+    subject = windowed(subject, wishes)
     settled = subject.preprocessing(wishes)
     wishes = replace(wishes, preprocessing=settled)
     if METRICS[name].needs == "label":
@@ -167,12 +187,40 @@ def _worker(
     )
 
 
-def default_metric(subject: Subject, data: str = "") -> str:
+_NEEDS_MARKS = (
+    "--false-alarms-per-hour chooses thresholds on recordings with marks; these data are "
+    "judged by {name}.\nGive a recording with a text file of marks beside it, one word a line: "
+    "start end label."
+)
+
+
+def _recordings(subject: Subject, wishes: DataRequest, budget: float | None) -> Evaluation:
+    """Evaluate a keyword model on recordings."""
+    judge, description, skipped = judge_recordings(subject, wishes, budget)
+    score, spotting = judge.score(), judge.spotting()
+    return Evaluation(
+        model=str(subject.path),
+        data=description,
+        metric=score.metric,
+        value=score.value,
+        samples=judge.said,
+        skipped=skipped,
+        per_class=score.per_class,
+        per_output=score.per_output,
+        preprocessing=None,
+        spotting=spotting,
+    )
+
+
+def default_metric(subject: Subject, data: str = "", request: DataRequest | None = None) -> str:
     """Return the metric of a model's task: map50, accuracy of classes, else sqnr_db.
+
+    That of a keyword model on recordings is false_rejects.
 
     Args:
         subject: The model.
         data: What it is to be fed; pictures with boxes need a detector.
+        request: How, if recordings are to be looked for.
 
     Raises:
         TargetError: The data are pictures with boxes, and the model is no detector.
@@ -181,7 +229,15 @@ def default_metric(subject: Subject, data: str = "") -> str:
         return "map50"
     if data and looks_annotated(data):
         need_detector(subject, data)
+    if request is not None and _are_recordings(subject, request):
+        return "false_rejects"
     return "sqnr_db" if subject.scores is None else "accuracy"
+
+
+def _are_recordings(subject: Subject, request: DataRequest) -> bool:
+    """Whether data are recordings; a folder is looked into for a keyword model only."""
+    can_hear = is_spotter(subject, request)
+    return (can_hear or not Path(request.path).is_dir()) and looks_marked(request.path)
 
 
 def _boxes(subject: Subject, wishes: DataRequest, metric: type[Metric]) -> Evaluation:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit.errors import UsageError
 
 Outputs = Mapping[str, NDArray[Any]]
-Need = Literal["label", "reference", "boxes"]
+Need = Literal["label", "reference", "boxes", "marks"]
 
 SQNR_LIMIT_DB = 200.0  # stands for "the same", and negated for "nothing of the signal"
 
@@ -45,7 +45,8 @@ class Metric(Protocol):
     Attributes:
         needs: What `add` is given as truth: the sample's class as a `label`, the outputs
             of a `reference` model on the same sample, or a picture with its `boxes`, and
-            then detections as outputs.
+            then detections as outputs; where `marks`, a scored recording has its truth
+            with it.
     """
 
     needs: ClassVar[Need]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from edgekit.data.frontend import FrontEnd
 from edgekit.manifest import Overrides, Preprocessing
 
 
@@ -17,6 +18,7 @@ class DataRequest:
         samples: Use no more than so many, chosen at random from every class; None is all.
         seed: Which ones: the seed of the choice.
         sample_rate_hz: For sounds; None takes what the model says.
+        front_end: How sounds become features; None takes what the model says.
         split: Which set of annotated pictures, e.g. `test`, or `all`; None chooses.
     """
 
@@ -27,4 +29,5 @@ class DataRequest:
     samples: int | None = None
     seed: int = 0
     sample_rate_hz: int | None = None
+    front_end: FrontEnd | None = None
     split: str | None = None

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import guard
+from edgekit.audio.decisions import Event
 from edgekit.data import open_dataset
 from edgekit.data.feed import Feed
 from edgekit.data.find import files_below, what_is_in
+from edgekit.data.frontend import FrontEnd
 from edgekit.data.images import SUFFIXES, read_image
+from edgekit.data.sounds import SUFFIXES as SOUNDS
 from edgekit.errors import InputError, UsageError
 from edgekit.evaluation.detection import detect, open_judged
+from edgekit.evaluation.keywords import is_spotter, open_listener, play
 from edgekit.evaluation.models import Arrays, forward
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import Interpreter, Subject, check_labels, open_subject
@@ -72,12 +76,15 @@ class Result:
         top: Best classes, the highest score first; None if the outputs are no class scores.
         detections: Objects in the picture, the highest score first; None if the model finds
             none by its kind.
-        outputs: All outputs in short; None if there are class scores or detections.
+        keywords: Words heard in the sound, in the order of time; None if the model is no
+            keyword model.
+        outputs: All outputs in short; None if there is something better.
     """
 
     input: str
     top: tuple[Guess, ...] | None = None
     detections: tuple[Finding, ...] | None = None
+    keywords: tuple[Event, ...] | None = None
     outputs: tuple[OutputSummary, ...] | None = None
 
 
@@ -101,6 +108,7 @@ def run(
     labels: Sequence[str] = (),
     overrides: Overrides | None = None,
     sample_rate_hz: int | None = None,
+    front_end: FrontEnd | None = None,
     interpreter: Interpreter | None = None,
 ) -> Results:
     """Run files through a model.
@@ -111,6 +119,7 @@ def run(
         labels: Names of the classes in the order of the outputs; empty takes the model's.
         overrides: Preprocessing, where the model says it wrongly or not at all.
         sample_rate_hz: For models of sounds, where the model does not say it.
+        front_end: For models of features of sound, where the model does not say it.
         interpreter: How a .tflite is run.
 
     Raises:
@@ -121,6 +130,7 @@ def run(
         overrides=overrides or Overrides(),
         labels=tuple(labels),
         sample_rate_hz=sample_rate_hz,
+        front_end=front_end,
     )
     answer = guard.call(
         "edgekit.evaluation.run:_worker",
@@ -147,12 +157,36 @@ def _worker(
         dtypes=subject.dtypes(),
         preprocessing=subject.preprocessing(wishes),
         sample_rate_hz=wishes.sample_rate_hz or rate_of(subject.manifest),
+        front_end=subject.front_end(wishes),
     )
     results: list[Result] = []
+    hears = is_spotter(subject, wishes)
     for file in track(inputs, "Running", len(inputs), "file"):
+        if hears and (sounds := sounds_of(Path(file))):
+            results.extend(_heard(subject, wishes, sounds))
+            continue
         for name, arrays in samples(Path(file), feed):
             results.append(_result(name, subject, forward(subject.model, arrays), wishes))
     return Results(model=path, results=tuple(results))
+
+
+def _heard(subject: Subject, wishes: DataRequest, sounds: Sequence[Path]) -> Iterator[Result]:
+    """Listen to sounds, each from its beginning.
+
+    Raises:
+        DataError: One cannot be read.
+    """
+    spotter = open_listener(subject, wishes)
+    for path in sounds:
+        events = (event for each in play(spotter, path) for event in each.events)
+        yield Result(input=str(path), keywords=tuple(events))
+
+
+def sounds_of(path: Path) -> Sequence[Path]:
+    """Return a sound, or those of a folder; none if it is something else."""
+    if path.is_dir():
+        return files_below(path, SOUNDS)
+    return [path] if path.is_file() and path.suffix.lower() not in _ARRAYS else []
 
 
 def _detected(subject: Subject, wishes: DataRequest, inputs: Sequence[str]) -> Iterator[Result]:
@@ -202,6 +236,7 @@ def samples(path: Path, feed: Feed) -> Iterator[tuple[str, Arrays]]:
             dtypes=feed.dtypes,
             preprocessing=feed.preprocessing,
             sample_rate_hz=feed.sample_rate_hz,
+            front_end=feed.front_end,
             labelled=False,
         )
         folder = path if path.is_dir() else path.parent

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgekit.audio.spotter import front_end_of
 from edgekit.data import Dataset, check_classes, open_dataset
 from edgekit.data.assumed import holds_pictures, resolve
 from edgekit.data.foreign import Foreign, read_graph
+from edgekit.data.frontend import FrontEnd
 from edgekit.errors import DataError, InputError, TargetError, UsageError
 from edgekit.evaluation.models import (
     class_output,
@@ -84,6 +86,8 @@ class Subject:
 
     def preprocessing(self, request: DataRequest) -> Preprocessing | None:
         """Return how pictures are prepared for this model, saying what is assumed."""
+        if self.front_end(request) is not None:
+            return None
         return request.preprocessing or resolve(
             request.overrides,
             shapes=self.shapes,
@@ -93,6 +97,14 @@ class Subject:
             pictures=holds_pictures(Path(request.path)),
             usual=self.decoder.preprocessing if self.decoder else None,
         )
+
+    def front_end(self, request: DataRequest) -> FrontEnd | None:
+        """Return how sounds become features for this model; None if nobody says it.
+
+        Raises:
+            RecordError: The file names a front end that edgekit does not know.
+        """
+        return request.front_end or front_end_of(self.manifest, self.path.name)
 
     def dtypes(self) -> dict[str, str]:
         """Return numpy's name of the type of each input."""
@@ -195,6 +207,7 @@ def open_data(
         labels=request.labels or subject.labels,
         labelled=labelled,
         sample_rate_hz=request.sample_rate_hz or sample_rate_hz(subject.manifest),
+        front_end=subject.front_end(request),
     )
     if labelled:
         check_classes(dataset, subject.classes)

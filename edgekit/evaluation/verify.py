@@ -11,7 +11,7 @@ from edgekit.data import Dataset
 from edgekit.data.annotations import Annotated
 from edgekit.data.boxes import Detections
 from edgekit.data.lint import Finding
-from edgekit.errors import UnknownName
+from edgekit.errors import UnknownName, UsageError
 from edgekit.evaluation.boxes import BoxAgreement
 from edgekit.evaluation.compare import Pair
 from edgekit.evaluation.degenerate import Watch, findings
@@ -29,6 +29,7 @@ from edgekit.evaluation.subject import (
     open_subject,
 )
 from edgekit.evaluation.table import METRICS
+from edgekit.evaluation.windows import windowed
 from edgekit.guarded import if_it_dies
 from edgekit.progress import track
 from edgekit.records import from_json
@@ -157,9 +158,13 @@ def _verified(
     if evaluation is not None:
         wishes = _request(evaluation, pairs[0])
         name = _metric(pairs, metric)
+        if METRICS[name].needs == "marks":
+            msg = f"{name} is measured by edgekit evaluate, on recordings; choose another."
+            raise UsageError(msg)
         if METRICS[name].needs == "boxes":
             worth = _boxes(pairs, wishes, METRICS[name])
         else:
+            pairs = [_windowed(pair, wishes) for pair in pairs]
             worth, dataset = _open_evaluation(pairs, wishes, name)
             _feed(pairs, dataset, [worth] if calibration else [worth, close])
     return [
@@ -347,6 +352,13 @@ def _feed(pairs: Sequence[Pair], dataset: Dataset, rows: Sequence[Sequence[Taker
                 row[place].add(mine, theirs, sample.label)
 
 
+def _windowed(pair: Pair, request: DataRequest) -> Pair:
+    """Return both models as they are fed with clips of sound."""
+    mine, theirs = pair.a.manifest, pair.b.manifest
+    a, b = windowed(pair.a, request, theirs), windowed(pair.b, request, mine)
+    return pair if a is pair.a and b is pair.b else Pair(a, b)
+
+
 def _request(values: dict[str, Any], pair: Pair) -> DataRequest:
     """Read a request, with labels and preprocessing settled for both models alike."""
     wishes = from_json(DataRequest, values, "the request")
@@ -354,4 +366,5 @@ def _request(values: dict[str, Any], pair: Pair) -> DataRequest:
         wishes,
         labels=wishes.labels or pair.b.labels or pair.a.labels,
         preprocessing=pair.b.preprocessing(wishes),
+        front_end=pair.b.front_end(wishes) or pair.a.front_end(wishes),
     )

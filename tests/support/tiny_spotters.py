@@ -61,6 +61,25 @@ def manifest(decoding: dict[str, Any] | None = None, **fields: Any) -> Manifest:
     )
 
 
+def write_sound(path: Path, wave: np.ndarray) -> Path:
+    """Write a WAV file."""
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, wave, RATE)
+    return path
+
+
+def write_clips(folder: Path, each: int = 3) -> Path:
+    """Write a folder of clips of both words and of silence; a word is where it wants."""
+    for number in range(each):
+        for word in TONES_HZ:
+            parts = [silence(0.3 * number, seed=1), tone(word), silence(0.6, seed=2)]
+            write_sound(folder / word / f"{number}.wav", np.concatenate(parts))
+        write_sound(folder / "_silence_" / f"{number}.wav", silence(1, seed=number))
+    return folder
+
+
 def write_words(path: Path, said: Manifest | None = None) -> Path:
     """Write a model that hears low and high tones."""
     matrix, bias = weights()

@@ -27,6 +27,7 @@ from edgekit.audio.spotter import Spotter, open_spotter, spotter_of
 from edgekit.data.frontend import extract, preset
 from edgekit.errors import DataError, RecordError, TargetError, UsageError
 from edgekit.manifest import Manifest, Output
+from edgekit.runtime import load
 from edgekit.runtime.model import TensorSpec
 
 
@@ -75,17 +76,27 @@ def test_the_model_runs_every_few_rows_on_the_last_ones(tmp_path: Path, every: i
     spotter = open_spotter(path, probe=False)
     heard = spotter.hear(speech())
     rows = len(heard.features)
-    assert len(heard.scores) == (rows - FRONT_END.frames) // every + 1
-    assert heard.times[0] == pytest.approx(FRONT_END.samples / RATE)
+    assert len(heard.scores) == rows // every
+    assert heard.times[0] == pytest.approx((every + 1) * 0.01)
     np.testing.assert_allclose(np.diff(heard.times), 0.01 * every)
 
 
-def test_before_the_first_window_is_full_there_are_no_scores(words: Path) -> None:
-    heard = open_spotter(words, probe=False).hear(silence(0.2))
+def test_before_the_stream_lies_silence(words: Path) -> None:
+    spotter = open_spotter(words, probe=False)
+    heard = spotter.hear(tone("low"))
+    assert [event.keyword for event in heard.events] == ["low"]
+    quiet = extract(np.zeros(FRONT_END.samples, np.float32), FRONT_END)
+    window = np.concatenate([quiet[:-5], heard.features[:5]])
+    expected = load(words, probe=False)(window[None, ..., None])
+    np.testing.assert_array_equal(heard.scores[4], np.asarray(expected)[0])
+
+
+def test_without_a_row_there_is_no_score(words: Path) -> None:
+    heard = open_spotter(words, probe=False).hear(silence(0.019))
     assert heard.events == ()
     assert heard.scores.shape == (0, 4)
     assert heard.times.shape == (0,)
-    assert heard.features.shape == (19, 8)
+    assert heard.features.shape == (0, 8)
 
 
 def test_a_piece_may_be_empty(words: Path) -> None:
