@@ -1,5 +1,6 @@
 """`edgekit demo keywords` as people run it."""
 
+import functools
 import json
 import os
 import pty
@@ -10,15 +11,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import demo_runs
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+from demo_runs import ENVIRONMENT, wait_for
 from tiny_spotters import FRONT_END, RATE, manifest, silence, tone, write_words
 
 from edgekit.cli.main import cli
@@ -28,39 +29,8 @@ from edgekit_demos.keywords import MODEL, Request, Run, keywords
 from edgekit_demos.live import find_model, run
 from edgekit_demos.models import model_names, model_path
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "edgekit", "demo", "keywords", *map(str, arguments)]
-
-
-def edgekit(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo meanwhile."""
-    child = subprocess.Popen(
-        command(*arguments),
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate()
+edgekit = functools.partial(demo_runs.edgekit, "keywords")
+started = functools.partial(demo_runs.started, "keywords")
 
 
 @pytest.fixture(scope="module")
@@ -223,14 +193,8 @@ def test_without_opencv_it_hears_and_shows_all_the_same(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['cv2'] = None")
     path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
-    done = subprocess.run(
-        command("--model", model, "--source", talk, "--preview", "127.0.0.1:0", "--json"),
-        env=ENVIRONMENT | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    shown = ("--model", model, "--source", talk, "--preview", "127.0.0.1:0", "--json")
+    done = edgekit(*shown, environment=ENVIRONMENT | {"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["heard"] == {"low": 1, "high": 1}
 
@@ -293,10 +257,7 @@ def test_after_ctrl_c_the_summary_is_told(
         stderr=subprocess.PIPE,
         text=True,
     )
-    ends = time.monotonic() + 60
-    while not (jsonl.exists() and jsonl.stat().st_size):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    wait_for(lambda: jsonl.exists() and jsonl.stat().st_size)
     child.send_signal(how)
     told, said = child.communicate(timeout=30)
     assert child.returncode == 130
@@ -362,10 +323,7 @@ def test_speech_without_end_is_heard_at_its_own_pace(model: Path, tmp_path: Path
     jsonl = tmp_path / "out.jsonl"
     listening = ("--model", model, "--source", "synthetic", "--threshold", "0")
     with started(*listening, "--jsonl", jsonl, "--json") as child:
-        ends = time.monotonic() + 60
-        while not (jsonl.exists() and jsonl.stat().st_size):
-            assert time.monotonic() < ends
-            time.sleep(0.02)
+        wait_for(lambda: jsonl.exists() and jsonl.stat().st_size)
         time.sleep(1.0)
         t = [json.loads(line)["t"] for line in jsonl.read_text().splitlines()]
         child.send_signal(signal.SIGINT)
@@ -376,7 +334,7 @@ def test_speech_without_end_is_heard_at_its_own_pace(model: Path, tmp_path: Path
 def test_without_a_model_it_takes_the_carried_one(tmp_path: Path) -> None:
     (tmp_path / MODEL).mkdir()  # a folder of that name is no model
     done = subprocess.run(
-        command("--source", "nowhere.wav"),
+        demo_runs.command("keywords", "--source", "nowhere.wav"),
         env=ENVIRONMENT,
         cwd=tmp_path,
         capture_output=True,

@@ -4,18 +4,15 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_detectors as tiny
+from demo_runs import ENVIRONMENT, edgekit, started, wait_for
 from streams import Camera, picture, pictures, write_film
 
 from edgekit.errors import CrashError, InputError
@@ -27,39 +24,8 @@ from edgekit_demos.models import model_path
 
 pytest.importorskip("cv2")
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 STAGES = ["capture", "preprocess", "inference", "postprocess", "total"]
 SYNTHETIC = ("--source", "synthetic:320x240", "--headless")
-
-
-def edgekit(
-    *arguments: object, environment: dict[str, str] = ENVIRONMENT
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edgekit", "demo", *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a demo meanwhile."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "edgekit", "demo", *map(str, arguments)],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate()
 
 
 @pytest.fixture
@@ -273,13 +239,6 @@ def test_a_model_is_found_by_path_and_by_name(spots: Path) -> None:
     assert find_model(MODEL) == model_path(MODEL)
     with pytest.raises(InputError, match=r"none of the carried .*shapes\.raspberry-pi-4"):
         find_model("nothing")
-
-
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_help_has_examples_and_the_contracts_options() -> None:
