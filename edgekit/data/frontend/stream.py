@@ -8,7 +8,7 @@ from edgekit.data.frontend.micro import Micro
 from edgekit.data.frontend.record import FrontEnd
 from edgekit.errors import DataError
 
-_BLOCK = 64  # rows that are computed at once: what they need stays in the cache
+_BLOCK = 32  # rows that are computed at once: what they need stays in the cache
 _LOUDEST = 100.0  # far beyond any sound in [-1, 1], even amplified, far below 16-bit numbers
 
 
