@@ -92,6 +92,9 @@ def found(number: int) -> list[dict[str, Any]]:
     return [card, still]
 
 
+# In one go, as the page may replace its rows meanwhile.
+STAGES = """() => [...document.querySelectorAll('#stages li')]
+  .map(each => each.firstChild.textContent)"""
 # Where in its bar the mark of each score is.
 LIMITS = """() => [...document.querySelectorAll('#found .bar')].map(bar => {
   const whole = bar.getBoundingClientRect();
@@ -187,8 +190,7 @@ def test_the_picture_changes_and_the_numbers_move(
         assert changes(page, lambda: page.evaluate(PICTURE), first)
         assert changes(page, lambda: page.inner_text("#numbers"), numbers)
         page.wait_for_selector("#stages li")
-        stages = page.locator("#stages li").all_inner_texts()
-        assert [each.split("\n")[0] for each in stages] == ["capture", "inference"]
+        assert page.evaluate(STAGES) == ["capture", "inference"]
         assert "18 ms" in page.inner_text("#numbers").replace("\n", " "), "the whole"
         assert "jack #4" in page.inner_text("#events")
         assert page.inner_text("#about") == "m.tflite · test"
