@@ -76,6 +76,12 @@ def told(what: str) -> Iterator[None]:
         raise EdgekitError(msg) from error
 
 
+def cache_dir() -> Path:
+    """Return the folder of what can be made or fetched again, e.g. `~/.cache/edgekit`."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "edgekit"
+
+
 class JsonLines:
     """A file that gets one JSON document a line, each at once, for whoever follows it.
 

@@ -81,7 +81,8 @@ def read_me(device: Device, models: Sequence[str]) -> str:
     """What a person reads who unpacks the bundle."""
     apt = " ".join(device.apt)
     more = f"\nIt needs packages of the system: sudo apt install {apt}\n" if apt else ""
-    return _READ_ME.format(title=device.target.title, first=models[0], more=more)
+    first = models[0] if models else "model.tflite"
+    return _READ_ME.format(title=device.target.title, first=first, more=more)
 
 
 def about_apt(device: Device) -> tuple[str, ...]:

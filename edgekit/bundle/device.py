@@ -13,6 +13,7 @@ from edgekit.targets import Target, load_target, target_names
 # Machine -> bits of its programs.
 MACHINES = {"aarch64": 64, "armv7l": 32, "x86_64": 64}
 SYSTEM_PYTHONS = ("3.11", "3.13")  # of Raspberry Pi OS 12 and 13
+CAMERA = ("camera",)  # the extra of all instructions
 INTERPRETERS = {"ai-edge-litert", "tflite-runtime"}
 # glibc 2.17 is the first that wheels name; Raspberry Pi OS 12 has 2.36.
 _FIRST_GLIBC, _LAST_GLIBC = 17, 36
@@ -82,11 +83,12 @@ class Device:
             "sys_platform": "linux",
         }
 
-    def needs(self, about: Installation, python: str) -> Needs:
+    def needs(self, about: Installation, python: str, extras: Iterable[str] = CAMERA) -> Needs:
         """What pip is to install beside edgekit itself, with one Python."""
         runtime = self.target.runtime
-        wanted = [*about.dependencies, *about.extras.get("camera", ())]
-        wanted += about.extras.get(runtime.package, ())  # what else that interpreter needs
+        wanted = [*about.dependencies]
+        for extra in (*extras, runtime.package):  # what else that interpreter needs
+            wanted += about.extras.get(extra, ())
         asked = [
             each
             for each in self.asked(wanted, python)

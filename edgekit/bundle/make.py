@@ -18,7 +18,7 @@ from edgekit.bundle.contents import (
     requirements_file,
     settings,
 )
-from edgekit.bundle.device import Device, Needs, choose_pythons, python_problems
+from edgekit.bundle.device import CAMERA, Device, Needs, choose_pythons, python_problems
 from edgekit.bundle.download import PIP, Wheel, download
 from edgekit.bundle.fit import (
     Candidate,
@@ -119,17 +119,9 @@ def bundle(
     _refuse_misfits(candidates, device)
     place = _free_place(Path(output or f"edgekit-{profile.name}.zip"))
     with scratch_dir(place.parent) as scratch, told(f"write {place}"):
-        made, files = _gather(candidates, device, scratch, wheels=wheels)
-        finished = scratch / place.name
-        write_zip(
-            finished,
-            [
-                Entry(f"{place.stem}/{name}", content, executable=name == PROGRAM)
-                for name, content in files.items()
-            ],
-        )
-        size = finished.stat().st_size
-        finished.replace(place)
+        made, files = gather(candidates, device, scratch, wheels=wheels)
+        write(files, place, scratch)
+        size = place.stat().st_size
     return replace(made, bundle=str(place), bytes=size)
 
 
@@ -175,12 +167,45 @@ def _is_bundle(path: Path) -> bool:
     return any(name.count("/") == 1 and name.endswith(f"/{_CONTENTS}") for name in names)
 
 
-def _gather(
-    candidates: Sequence[Candidate], device: Device, scratch: Path, *, wheels: bool
+def write(files: Files, place: Path, scratch: Path) -> None:
+    """Write the zip: all files in one folder of its name.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    finished = scratch / place.name
+    write_zip(
+        finished,
+        [
+            Entry(f"{place.stem}/{name}", content, executable=name == PROGRAM)
+            for name, content in files.items()
+        ],
+    )
+    finished.replace(place)
+
+
+def gather(
+    candidates: Sequence[Candidate],
+    device: Device,
+    scratch: Path,
+    *,
+    wheels: bool,
+    extras: Sequence[str] = CAMERA,
 ) -> tuple[Bundle, Files]:
-    """Say what the bundle will hold, and give its files by their path in it."""
+    """Say what the bundle will hold, and give its files by their path in it.
+
+    Args:
+        candidates: The models.
+        device: What it is for.
+        scratch: Where downloads and edgekit's own wheel go.
+        wheels: Whether the wheels of others are in it.
+        extras: Extras of edgekit that are wanted there.
+
+    Raises:
+        As `bundle`.
+    """
     about = running_installation()
-    needs = {python: device.needs(about, python) for python in device.pythons}
+    needs = {python: device.needs(about, python, extras) for python in device.pythons}
     own = write_wheel(about, light_files(), scratch)
     fetched = _fetch(needs, device, scratch) if wheels else {}
     others = {wheel.path.name: wheel.path for found in fetched.values() for wheel in found}
