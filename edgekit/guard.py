@@ -320,9 +320,11 @@ def _messages(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
         return
     for line in child.stdout:
         if line.endswith(b"\n"):  # else the child died while it spoke
-            # What Ctrl-C came in the middle of is no message any more.
+            # What Ctrl-C came in the middle of is no message, nor is what a login prints.
             with contextlib.suppress(ValueError):
-                yield json.loads(line)
+                message = json.loads(line)
+                if isinstance(message, dict) and "kind" in message:
+                    yield message
     child.wait()
 
 

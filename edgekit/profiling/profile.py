@@ -63,6 +63,8 @@ class Profile:
         machine: The machine, before the measurement.
         temperature_after_c: Temperature of the processor after it.
         notes: What to know about the measurement.
+        on: How the machine was reached: `local`, the address of a device, or the file of a
+            recorded measurement.
     """
 
     kind: Literal["measured"] = "measured"
@@ -83,6 +85,7 @@ class Profile:
     machine: Machine
     temperature_after_c: float | None
     notes: tuple[str, ...]
+    on: str = "local"
 
 
 def profile(
