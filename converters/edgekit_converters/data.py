@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.data import Dataset, open_dataset, read_labels
+from edgekit.data.frontend import FrontEnd
 from edgekit.errors import DataError
 from edgekit.evaluation.request import DataRequest
 from edgekit.manifest import Calibration, Preprocessing
@@ -27,18 +28,25 @@ class Data:
         wishes: What is asked.
         source: The model; what is made of it later has the same inputs.
         preprocessing: How pictures are prepared; None for models that take none.
+        front_end: How sounds become features; None for models that take none.
 
     Attributes:
         preprocessing: As given.
+        front_end: As given.
         labels: Names of the classes, as far as `--labels` or the model gives them.
         shapes: Shape of one sample of each input.
         notes: What to know about the data, one sentence or two each.
     """
 
     def __init__(
-        self, wishes: Recipe, source: Source, preprocessing: Preprocessing | None
+        self,
+        wishes: Recipe,
+        source: Source,
+        preprocessing: Preprocessing | None,
+        front_end: FrontEnd | None = None,
     ) -> None:
         self.preprocessing = preprocessing
+        self.front_end = front_end
         self.labels = _labels(wishes, source)
         self.shapes = shapes(source)
         self.notes: list[str] = []
@@ -59,6 +67,7 @@ class Data:
             labels=self.labels if labelled else (),
             labelled=labelled,
             sample_rate_hz=self._wishes.sample_rate_hz,
+            front_end=self.front_end,
         )
 
     def training(self, path: str) -> Dataset:
@@ -103,6 +112,7 @@ class Data:
             labels=self.labels,
             seed=self._wishes.seed,
             sample_rate_hz=self._wishes.sample_rate_hz,
+            front_end=self.front_end,
         )
 
     def record(self, feed: Feed | None) -> Calibration | None:

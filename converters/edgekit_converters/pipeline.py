@@ -22,7 +22,7 @@ from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.verify import Value, Verification, verify
 from edgekit.files import atomic_write, scratch_dir, told
 from edgekit.flatbuffer.graph import Graph
-from edgekit.manifest import Manifest, Source
+from edgekit.manifest import Manifest, Source, Task
 from edgekit.records import from_json, to_json
 from edgekit_converters.export.artifact import finish, gzip_bytes, roles
 from edgekit_converters.export.boxes import coding_of, with_boxes
@@ -381,11 +381,13 @@ def _manifest(plan: Plan, converted: Converted, recipe: Recipe, graph: Graph) ->
     """Extend what the source said about itself with what this run did."""
     said = converted.manifest or Manifest(name=Path(converted.source.file).stem)
     labels = converted.labels or _labels_of_data(recipe, graph)
+    task: Task = "keywords" if converted.front_end else "classify"
     return replace(
         said,
-        task="classify" if said.task == "generic" and labels else said.task,
+        task=task if said.task == "generic" and labels else said.task,
         labels=labels,
         preprocessing=converted.preprocessing,
+        front_end=to_json(converted.front_end) if converted.front_end else said.front_end,
         outputs=roles(graph, converted.manifest),
         target=plan.target.name,
         scheme=plan.scheme,
@@ -415,6 +417,7 @@ def _verify(
         return DataRequest(
             path=str(Path(data).resolve()),
             preprocessing=converted.preprocessing,
+            front_end=converted.front_end,
             labels=drafts[0].manifest.labels,
             samples=samples,
             seed=recipe.seed,

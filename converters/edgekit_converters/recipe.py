@@ -60,6 +60,8 @@ class Recipe:
         labels: File with the names of the classes; None for those in the model or the data.
         preprocessing: What is said about preprocessing.
         sample_rate_hz: Sample rate of sounds; None for models that take no sound.
+        front_end: Name of the front end that makes features of sounds; None takes what the
+            model says.
         end_at: Layers or tensors that become the outputs, in place of the model's own.
         input_shape: Input shape without batch, for models that leave it open.
         import_modules: Python files that define custom layers.
@@ -99,6 +101,7 @@ class Recipe:
     labels: str | None = None
     preprocessing: Overrides = field(default_factory=Overrides)
     sample_rate_hz: int | None = None
+    front_end: str | None = None
     end_at: tuple[str, ...] = ()
     input_shape: tuple[int, ...] | None = None
     import_modules: tuple[str, ...] = ()

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from edgekit import measure
+from edgekit.audio.spotter import front_end_of
 from edgekit.data.assumed import resolve
+from edgekit.data.frontend import FrontEnd, preset
 from edgekit.errors import SourceError
 from edgekit.files import told
 from edgekit.manifest import Calibration, Manifest, Preprocessing
@@ -39,6 +41,7 @@ class Converted:
         source: Where the model came from.
         manifest: What the source carries about itself, or None.
         preprocessing: How pictures are prepared; None for models that take none.
+        front_end: How sounds become features; None for models that take none.
         labels: Names of the classes, as far as the model or `--labels` gives them.
         calibration: The data the ranges come from, or None.
         files: The converted model of each scheme, float32 in and out.
@@ -59,6 +62,7 @@ class Converted:
     source: SourceRecord
     manifest: Manifest | None
     preprocessing: Preprocessing | None
+    front_end: FrontEnd | None
     labels: tuple[str, ...]
     calibration: Calibration | None
     files: dict[str, str]
@@ -111,7 +115,9 @@ class _Work:
         loaded = self._import()
         imported = fix_batch(loaded)
         difference = self._check(imported)
-        data = Data(self._wishes, imported, self._preprocessing(imported))
+        front_end = self._front_end(imported)
+        preprocessing = None if front_end else self._preprocessing(imported)
+        data = Data(self._wishes, imported, preprocessing, front_end)
         pruning = None
         if self._wishes.prune is not None:
             loaded, pruning = self._pruned(loaded, data)
@@ -134,6 +140,7 @@ class _Work:
             source=_record(imported),
             manifest=imported.manifest,
             preprocessing=data.preprocessing,
+            front_end=data.front_end,
             labels=data.labels,
             calibration=data.record(feed),
             files=files,
@@ -171,6 +178,11 @@ class _Work:
             check = check_import(source, self._float_file)
             _write_probe(source, self._probe_file)
         return check.max_relative_difference
+
+    def _front_end(self, source: Source) -> FrontEnd | None:
+        if self._wishes.front_end is not None:
+            return preset(self._wishes.front_end)
+        return front_end_of(source.manifest, source.path.name)
 
     def _preprocessing(self, source: Source) -> Preprocessing | None:
         return resolve(

@@ -433,11 +433,17 @@ def _describe_input(table: Table, tensor: TensorView, manifest: Manifest) -> Non
         table.process_units = [*_other_units(table), Table("ProcessUnit", options=options)]
         low, high = image.input_range
         table.stats = Table("Stats", min=[low], max=[high])
-    elif sound and "sample_rate_hz" in sound and len(tensor.shape) <= 2:
+    elif sound and _takes_the_wave(sound, tensor):
         rate = int(sound["sample_rate_hz"])
         table.content = _content_of("AudioProperties", sample_rate=rate, channels=1)
     elif table.content is None:
         table.content = _content_of("FeatureProperties")
+
+
+def _takes_the_wave(front_end: dict[str, Any], tensor: TensorView) -> bool:
+    """Whether an input is a waveform, not features that a front end makes of it."""
+    plain = "kind" not in front_end and "sample_rate_hz" in front_end
+    return plain and len(tensor.shape) <= 2
 
 
 def _describe_scores(table: Table, manifest: Manifest, tensor: TensorView) -> None:

@@ -135,6 +135,7 @@ _OPTIONS = (
     ),
     options.labels,
     options.sample_rate,
+    options.front_end,
     options.preprocessing,
 )
 

@@ -257,13 +257,15 @@ def _prepared(
     Returns:
         The manifest, and a function that opens data: `opened(path, labelled=..., named=...)`.
     """
+    from edgekit.audio.spotter import front_end_of
     from edgekit.data import open_dataset, read_labels
     from edgekit.data.assumed import resolve
 
     shapes = {spec.name: tuple(side or 1 for side in spec.shape) for spec in source.inputs}
     labels = read_labels(Path(wishes.labels)) if wishes.labels else manifest.labels
     preprocessing = manifest.preprocessing
-    if wishes.data or wishes.calibrate:
+    front_end = front_end_of(source.manifest, Path(wishes.model).name)
+    if (wishes.data or wishes.calibrate) and front_end is None:
         preprocessing = resolve(
             wishes.overrides,
             shapes=shapes,
@@ -279,6 +281,7 @@ def _prepared(
             labelled=labelled,
             labels=named,
             sample_rate_hz=wishes.sample_rate_hz,
+            front_end=front_end,
             dtypes={spec.name: spec.dtype for spec in source.inputs},
         )
 

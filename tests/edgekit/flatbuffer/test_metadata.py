@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny_models import dense
 
+from edgekit.artifact import write_manifest
 from edgekit.flatbuffer.graph import Graph
 from edgekit.flatbuffer.metadata import (
     MANIFEST,
@@ -186,3 +188,19 @@ def test_files_of_others_bring_labels_and_normalization(
     assert found.name.startswith(name)
     assert (len(found.labels), found.labels[0], found.boxes) == (classes, first, boxes)
     assert found.preprocessing == PHOTOS
+
+
+@pytest.mark.parametrize(
+    ("front_end", "rate"),
+    [
+        pytest.param({"sample_rate_hz": 16000}, 16000, id="the wave itself"),
+        pytest.param({"kind": "log-mel", "sample_rate_hz": 16000}, None, id="features"),
+    ],
+)
+def test_only_an_input_of_waves_is_called_sound(
+    front_end: dict[str, Any], rate: int | None
+) -> None:
+    content = dense(np.eye(2, 8, dtype=np.float32), (1, 8))
+    manifest = Manifest(task="keywords", labels=("yes", "no"), front_end=front_end)
+    found = read_standard_metadata(write_manifest(content, manifest))
+    assert found.sample_rate_hz == rate
