@@ -1,0 +1,215 @@
+"""What an operator costs, in numbers that do not depend on the device.
+
+An operator's time on a device is a sum of these numbers, each times a coefficient of the
+device that is 0 or more: see `fit`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgekit.flatbuffer import Graph, OpView, TensorView
+
+# What is counted of every operator, in this order.
+COUNTED = (
+    "operators",
+    "macs",
+    "padded_macs",
+    "tiles",
+    "gathers",
+    "in_bytes",
+    "out_bytes",
+    "weight_bytes",
+)
+_LANES = 16  # channels that kernels compute at once, or a divisor of how many
+_DEPTH = 4  # inputs that integer kernels multiply at once
+_FEW = 64  # values: shapes and axes are computed in no time
+_INDICES = frozenset({"int32", "int64", "bool"})
+_NO_WORK = frozenset({"EXPAND_DIMS", "SQUEEZE", "SHAPE"})
+_FILTERED = frozenset(
+    {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL"}
+)
+_ELEMENTWISE = frozenset({"ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one operator costs.
+
+    Attributes:
+        index: Its number in the model.
+        op: Name of the builtin, or of the custom operator.
+        kind: What its kernel depends on: the name, and what tells kernels of one name apart.
+        dtype: Type of its values; `float32>int8` where input and output differ.
+        counts: One number for each of `COUNTED`.
+        free: It takes no time worth counting: it works on shapes, or only renames.
+    """
+
+    index: int
+    op: str
+    kind: str
+    dtype: str
+    counts: tuple[float, ...]
+    free: bool = False
+
+    @property
+    def key(self) -> str:
+        """Kind and type, e.g. `CONV_2D 1x1 int8`."""
+        return f"{self.kind} {self.dtype}"
+
+    @property
+    def size(self) -> float:
+        """What says how large it is: its MACs, or its bytes if it has none."""
+        macs, moved = self.counts[1], self.counts[5] + self.counts[6]
+        return macs or moved
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of the constants that it reads."""
+        return self.counts[-1]
+
+    @property
+    def moved_bytes(self) -> float:
+        """Bytes of the values that it reads and writes."""
+        return self.counts[5] + self.counts[6]
+
+
+def costs(graph: Graph) -> tuple[Cost, ...]:
+    """Count what each operator of a model costs, in the order of execution."""
+    return tuple(cost(graph, op) for op in graph.ops)
+
+
+def cost(graph: Graph, op: OpView) -> Cost:
+    """Count what one operator of the main subgraph costs."""
+    tensors = graph.main.tensors
+    inputs = [tensors[i] for i in op.inputs if i >= 0]
+    outputs = [tensors[i] for i in op.outputs if i >= 0]
+    flowing = [each for each in inputs if not each.is_constant]
+    return Cost(
+        index=op.index,
+        op=op.custom_code or op.op,
+        kind=_kind(op, inputs, outputs),
+        dtype=_dtype(op, inputs, flowing, outputs),
+        counts=_counts(graph, op, inputs, outputs),
+        free=_is_free(op, outputs),
+    )
+
+
+def _is_free(op: OpView, outputs: list[TensorView]) -> bool:
+    indices = all(each.dtype in _INDICES and _values(each) <= _FEW for each in outputs)
+    return op.op in _NO_WORK or (bool(outputs) and indices)
+
+
+def _values(tensor: TensorView) -> int:
+    return math.prod(max(1, size) for size in tensor.shape)
+
+
+def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> str:
+    """Tell kernels of one name apart.
+
+    1. A convolution of 1 x 1 is a matrix product; others gather their pixels first.
+    2. A depthwise convolution has kernels for each size of window.
+    3. An operator on two values may repeat one of them.
+    4. A custom operator goes by its own name.
+    """
+    name = op.custom_code or op.op
+    if op.op == "CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
+        return f"{name} 1x1" if inputs[1].shape[1:3] == (1, 1) else name
+    if op.op == "DEPTHWISE_CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
+        return f"{name} 3x3" if inputs[1].shape[1:3] == (3, 3) else name
+    if op.op in _ELEMENTWISE and len(inputs) == 2 and outputs:
+        least = min(_values(each) for each in inputs)
+        return f"{name} broadcast" if least < _values(outputs[0]) else name
+    return name
+
+
+def _dtype(
+    op: OpView,
+    inputs: list[TensorView],
+    flowing: list[TensorView],
+    outputs: list[TensorView],
+) -> str:
+    source = flowing[0].dtype if flowing else "constant"
+    result = outputs[0].dtype if outputs else source
+    name = source if source == result else f"{source}>{result}"
+    weights = inputs[1].dtype if op.op in _FILTERED and len(inputs) > 1 else source
+    return name if weights == source else f"{name} with {weights} weights"
+
+
+def _counts(
+    graph: Graph, op: OpView, inputs: list[TensorView], outputs: list[TensorView]
+) -> tuple[float, ...]:
+    size = _SIZES.get(op.op, _plain)(op, inputs, outputs)
+    return (
+        1.0,
+        float(graph.macs(op)) or size.work,
+        size.padded,
+        size.tiles,
+        size.gathers,
+        float(sum(each.nbytes for each in inputs if not each.is_constant)),
+        float(sum(each.nbytes for each in outputs)),
+        float(sum(each.nbytes for each in inputs if each.is_constant)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How much work there is, as kernels divide it.
+
+    Attributes:
+        work: Values that are looked at, where there are no MACs.
+        padded: MACs, with channels rounded up to what is computed at once.
+        tiles: Results, rounded up likewise.
+        gathers: Pixels that are looked up in windows.
+    """
+
+    work: float = 0.0
+    padded: float = 0.0
+    tiles: float = 0.0
+    gathers: float = 0.0
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _convolution(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:
+    if len(inputs) < 2 or len(inputs[1].shape) != 4 or len(outputs[0].shape) != 4:
+        return _Size()
+    out, high, wide, depth = inputs[1].shape
+    pixels = _values(outputs[0]) / max(1, outputs[0].shape[3])
+    window = high * wide
+    if op.op == "DEPTHWISE_CONV_2D":
+        tiles = pixels * _up(depth, _LANES)
+        return _Size(padded=tiles * window, tiles=tiles, gathers=pixels * window)
+    tiles = pixels * _up(out, _LANES)
+    gathers = pixels * window * _up(depth, _DEPTH) if window > 1 else 0.0
+    return _Size(padded=tiles * window * _up(depth, _DEPTH), tiles=tiles, gathers=gathers)
+
+
+def _product(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001 (one signature)
+    if len(inputs) < 2 or len(inputs[1].shape) < 2:
+        return _Size()
+    out, depth = inputs[1].shape[-2:]
+    tiles = _values(outputs[0]) / max(1, out) * _up(out, _LANES)
+    return _Size(padded=tiles * _up(depth, _DEPTH), tiles=tiles)
+
+
+def _pool(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
+    window = op.options.get("filter_height", 1) * op.options.get("filter_width", 1)
+    return _Size(work=float(_values(outputs[0]) * window))
+
+
+def _plain(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
+    return _Size()
+
+
+_SIZES: dict[str, Callable[[OpView, list[TensorView], list[TensorView]], _Size]] = {
+    "AVERAGE_POOL_2D": _pool,
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "FULLY_CONNECTED": _product,
+    "L2_POOL_2D": _pool,
+    "MAX_POOL_2D": _pool,
+    "TRANSPOSE_CONV": _convolution,
+}
