@@ -180,15 +180,16 @@ def _normalised(material: Material, wishes: KeywordRequest) -> FrontEnd:
     """Return the front end whose features have a mean of 0 and a deviation of 1."""
     views = Views(material, wishes.batch, wishes.seed)
     rng = np.random.default_rng([wishes.seed, 3])
+    plain = replace(material.front_end, mean=0.0, std=1.0)
     rows = np.concatenate(
         [
-            extract(wave, material.front_end)
+            extract(wave, plain)
             for step in range(_SAMPLED)
             for wave in views.waves(step, rng)[0]
         ]
     )
     mean, std = round(float(rows.mean()), 2), max(0.1, round(float(rows.std()), 2))
-    return replace(material.front_end, mean=mean, std=std)
+    return replace(plain, mean=mean, std=std)
 
 
 def _places(

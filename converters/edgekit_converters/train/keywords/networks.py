@@ -55,7 +55,7 @@ def tc_resnet(frames: int, features: int, classes: int) -> Any:
     x = layers.Reshape((frames, 1, features), name="rows")(sound)
     x = layers.Conv2D(16, (3, 1), padding="same", use_bias=False, name="stem")(x)
     x = _normal(x, "stem")
-    for number, width in enumerate((24, 32, 48)):
+    for number, width in enumerate((24, 36, 56)):
         name = f"block{number}"
         y = layers.Conv2D(
             width, (9, 1), (2, 1), padding="same", use_bias=False, name=f"{name}_one"

@@ -20,6 +20,7 @@ from edgekit_converters.train.keywords.networks import (
 )
 
 layers = keras.layers
+_BEGINNING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def typical_steps(
         each.name: np.zeros((1, *each.shape[1:]), np.float32) for each in step.model.inputs[1:]
     }
     total = len(rows) // every
-    wanted = set(np.linspace(0, total - 1, min(count, total)).astype(int).tolist())
+    begun = min(_BEGINNING, total - 1)  # until then the states hold zeros
+    wanted = set(np.linspace(begun, total - 1, min(count, total)).astype(int).tolist())
     kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for number in range(total):
         given = [rows[np.newaxis, number * every : (number + 1) * every], *state.values()]
