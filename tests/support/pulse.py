@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo_runs import ENVIRONMENT
@@ -37,10 +37,12 @@ class Pulse:
     Attributes:
         environment: With which programs reach it, and no other one.
         process: Itself.
+        urgent: Whether it goes before all other programs: else a busy machine loses sound.
     """
 
     environment: dict[str, str]
     process: "subprocess.Popen[bytes]"
+    urgent: bool = False
 
     def play(self, path: Path) -> "subprocess.Popen[bytes]":
         """Begin to play a file."""
@@ -94,8 +96,7 @@ def pulse(folder: Path, rate: int = 16_000) -> Iterator[Pulse]:
         server = Pulse(environment, process)
         try:
             _wait(server, folder / "server.log")
-            _hurry(process.pid)
-            yield server
+            yield replace(server, urgent=_hurry(process.pid))
         finally:
             process.terminate()
             process.wait(10)
@@ -111,8 +112,11 @@ def _wait(server: Pulse, log: Path) -> None:
         time.sleep(0.1)
 
 
-def _hurry(pid: int) -> None:
-    """Let a server go before all others where that may be: else a busy machine loses sound."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(PermissionError, ProcessLookupError):
+def _hurry(pid: int) -> bool:
+    """Let a server go before all other programs; return whether that may be."""
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(20))
+    except PermissionError:
+        return False
+    return True

@@ -5,8 +5,10 @@ and compared with the time that has gone by.
 """
 
 WINDOW_S = 1.0  # the least late piece of this time is looked at: others only waited somewhere
-TOLERANCE_S = 0.04  # later than this, and samples are missing
-DRIFT = 1e-3  # by so much may the clock of a device run slower than that of the system
+# Later than this, and samples are missing. A sound server that changes its own buffers, as
+# programs come and go, was seen to be late by 0.06 s and then in time again.
+TOLERANCE_S = 0.15
+DRIFT = 5e-4  # by so much may the clock of a device run slower than that of the system
 
 
 class SampleClock:

@@ -57,11 +57,16 @@ def test_a_gap_is_found_within_two_windows_and_as_long_as_it_is(gap: float, at: 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_a_device_that_always_loses_some_is_found_out(share: float) -> None:
-    times = [index * PIECE / RATE / (1 - share) for index in range(MANY)]
+    times = [index * PIECE / RATE / (1 - share) for index in range(5 * MANY)]
     clock = SampleClock(RATE)
     missing = sum(lost(clock, times))
     assert missing == pytest.approx(times[-1] * share * RATE, rel=0.35)
-    assert clock.position == missing + MANY * PIECE
+    assert clock.position == missing + 5 * MANY * PIECE
+
+
+def test_a_sound_server_that_holds_back_more_for_some_time_loses_nothing() -> None:
+    times = [index * PIECE / RATE + 0.06 * (100 < index < 180) for index in range(MANY)]
+    assert not any(lost(SampleClock(RATE), times))
 
 
 def test_after_a_break_all_of_it_is_missing_at_once() -> None:
