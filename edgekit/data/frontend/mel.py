@@ -1,6 +1,7 @@
 """Log-mel energies and cepstral coefficients in floating point."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from edgekit.data.frontend.record import FrontEnd
 
 Floats = NDArray[np.float32]
+
+_LARGEST_PRODUCT = 8192  # weights; for more, BLAS wakes threads, which cost more than they save
 
 
 class Mel:
@@ -23,7 +26,7 @@ class Mel:
 
     def __init__(self, front_end: FrontEnd) -> None:
         self._tables = _tables(front_end)
-        self._fft_size = front_end.fft_size
+        self._fft_size, self._bins = front_end.fft_size, front_end.bins
         self._floor = np.float32(front_end.floor)
         self._root = front_end.spectrum == "magnitude"
 
@@ -48,7 +51,11 @@ class Mel:
         if self._root:
             np.sqrt(power, out=power)
         power = power.astype(np.float32, copy=False)  # numpy 1 computes spectra in double
-        rows: Floats = np.matmul(power[:, np.newaxis], tables.bank)
+        power = power[:, np.newaxis]
+        rows = np.empty((count, 1, self._bins), np.float32)
+        for group in tables.groups:
+            part = power[..., group.frequencies]
+            np.matmul(part, group.weights, out=rows[..., group.bands])
         rows += self._floor
         np.log(rows, out=rows)
         if tables.cosines is not None:
@@ -57,17 +64,32 @@ class Mel:
 
 
 @dataclass(frozen=True, slots=True)
+class _Group:
+    """Neighbouring bands, with the frequencies that any of them holds.
+
+    Attributes:
+        bands: Which bands.
+        frequencies: Which of the spectrum.
+        weights: Shape (frequencies, bands).
+    """
+
+    bands: slice
+    frequencies: slice
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class _Tables:
     """What is computed once a front end.
 
     Attributes:
         window: Shape (frame_samples,).
-        bank: Weight of each frequency in each band, shape (fft_size / 2 + 1, bins).
+        groups: The mel bands.
         cosines: Cosine transform, shape (bins, coefficients); None for log-mel.
     """
 
     window: Floats
-    bank: Floats
+    groups: tuple[_Group, ...]
     cosines: Floats | None
 
 
@@ -77,8 +99,22 @@ def _tables(front_end: FrontEnd) -> _Tables:
     if front_end.kind == "mfcc":
         cosines = cosine_transform(front_end.bins, front_end.coefficients)
     window = {"hann": hann, "hamming": hamming}[front_end.window]
-    bank = mel_bank(front_end).astype(np.float32)
-    return _Tables(window(front_end.frame_samples).astype(np.float32), bank, cosines)
+    weights = window(front_end.frame_samples).astype(np.float32)
+    groups = _groups(mel_bank(front_end), 0, front_end.bins)
+    return _Tables(weights, tuple(groups), cosines)
+
+
+def _groups(bank: NDArray[np.float64], first: int, end: int) -> Iterator[_Group]:
+    """Halve the bands from `first` to before `end` until each half's product is small."""
+    held = np.flatnonzero(bank[:, first:end].any(axis=1))
+    low, high = (held[0], held[-1] + 1) if held.size else (0, 1)
+    if (high - low) * (end - first) > _LARGEST_PRODUCT and end - first > 1:
+        middle = (first + end) // 2
+        yield from _groups(bank, first, middle)
+        yield from _groups(bank, middle, end)
+        return
+    weights = np.ascontiguousarray(bank[low:high, first:end], np.float32)
+    yield _Group(slice(first, end), slice(low, high), weights)
 
 
 def hann(size: int) -> NDArray[np.float64]:

@@ -104,3 +104,15 @@ def test_more_bands_than_frequencies_still_give_rows(bins: int) -> None:
     rows = extract(tone(1000), front_end)
     assert rows.shape == (front_end.count(4000), bins)
     assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("bins", [1, 7, 40, 80])
+@pytest.mark.parametrize("fft_size", [512, 2048])
+def test_rows_are_those_of_the_formula(bins: int, fft_size: int) -> None:
+    front_end = FrontEnd(fft_size=fft_size, bins=bins, frame_samples=500, step_samples=333)
+    noise = np.random.default_rng(4).normal(0, 0.1, 5000).astype(np.float32)
+    rows = []
+    for start in range(0, 5000 - 500 + 1, 333):
+        spectrum = np.fft.rfft(noise[start : start + 500] * hann(500), fft_size)
+        rows.append(np.log(np.abs(spectrum) ** 2 @ mel_bank(front_end) + 1e-6))
+    np.testing.assert_allclose(extract(noise, front_end), rows, atol=1e-4)
