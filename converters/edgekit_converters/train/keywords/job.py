@@ -39,7 +39,7 @@ _SPOKEN_OTHERS = 1600  # and of what is none of the words
 _SMOOTHING = 0.05
 _SAMPLED = 4  # batches that the mean of the features is taken from
 _TYPICAL = 200  # steps to calibrate a streaming model on
-_AVERAGE, _DECAY = 0.998, 1e-3
+_AVERAGE, _DECAY = 0.998, 1e-2
 _log = logging.getLogger(__name__)
 
 
@@ -182,11 +182,7 @@ def _normalised(material: Material, wishes: KeywordRequest) -> FrontEnd:
     rng = np.random.default_rng([wishes.seed, 3])
     plain = replace(material.front_end, mean=0.0, std=1.0)
     rows = np.concatenate(
-        [
-            extract(wave, plain)
-            for step in range(_SAMPLED)
-            for wave in views.waves(step, rng)[0]
-        ]
+        [extract(wave, plain) for step in range(_SAMPLED) for wave in views.waves(step, rng)[0]]
     )
     mean, std = round(float(rows.mean()), 2), max(0.1, round(float(rows.std()), 2))
     return replace(plain, mean=mean, std=std)

@@ -22,6 +22,7 @@ _LEAST_S = 0.45  # length that a word has at least, where the recording has it
 _CONTEXT_S = 0.6  # of the recording around the word
 _LATEST_S = 0.4  # longest time from a word's end to the window's
 _SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak
+_INVENTED, _INVENTED_S = 200, 3.0  # noises that are made once, and how much longer they are
 _HIDDEN = 0.45  # share of a word that may at most be seen where it counts as unknown
 
 
@@ -114,6 +115,9 @@ class Views:
         self._front_end = material.front_end
         self._size = material.front_end.samples
         self._rate = material.front_end.sample_rate_hz
+        rng = np.random.default_rng([seed, 2])
+        length = round(_INVENTED_S * self._rate) + self._size
+        self._invented = [augment.coloured(length, self._rate, rng) for _ in range(_INVENTED)]
 
     def __call__(self, step: int) -> tuple[Wave, Wave]:
         """Make a batch: features, shape (batch, frames, features), and targets."""
@@ -251,7 +255,9 @@ class Views:
             return np.asarray(moved, np.float32)
         if babble and chance > 0.88:
             return self._babble(rng)
-        return augment.coloured(self._size, self._rate, rng)
+        noise = self._invented[int(rng.integers(len(self._invented)))]
+        start = int(rng.integers(noise.size - self._size + 1))
+        return noise[start : start + self._size]
 
     def _babble(self, rng: Random) -> Wave:
         noise = np.zeros(self._size, np.float32)
