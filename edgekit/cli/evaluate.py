@@ -71,8 +71,12 @@ def _rate(found: Document, count: str, rate: str) -> str | None:
     """Return a rate, the count behind it and its upper bound; None if nothing was counted."""
     if found[rate] is None:
         return None
-    upper = found[f"{rate}_upper"]
-    return f"{found[rate]:.3g} ({found[count]} heard; with 95 % confidence below {upper:.3g})"
+    value, upper = (
+        f"{each:.0f}" if each >= 100 else f"{each:.3g}"
+        for each in (found[rate], found[f"{rate}_upper"])
+    )
+    heard = found[count] or "none"
+    return f"{value} ({heard} heard; with 95 % confidence not above {upper})"
 
 
 def _thresholds(budget: float | None) -> str:
@@ -153,7 +157,10 @@ def evaluate(
     from edgekit.data.frontend import preset
     from edgekit.evaluation.evaluate import evaluate as work
     from edgekit.evaluation.subject import Interpreter
+    from edgekit.report.det import need_svg, write_det
 
+    if det is not None:
+        need_svg(det)
     found = work(
         model,
         data,
@@ -164,7 +171,5 @@ def evaluate(
         **wishes,
     )
     if det is not None:
-        from edgekit.report.det import write_det
-
         write_det(found, det)
     return found

@@ -22,19 +22,27 @@ def write_det(found: Evaluation, path: Path) -> None:
 
     Args:
         found: What `evaluate` gave for recordings.
-        path: Where to; the name ends in .svg.
+        path: Where to.
 
     Raises:
-        UsageError: The evaluation is of something else, or the name ends otherwise.
+        UsageError: The evaluation is of something else.
         EdgekitError: The file cannot be written.
     """
     if found.spotting is None:
         msg = f"A DET curve needs recordings of a keyword model; {found.data} are none."
         raise UsageError(msg)
+    atomic_write(path, draw(found.spotting, Path(found.model).name))
+
+
+def need_svg(path: Path) -> None:
+    """Refuse a name that says another format.
+
+    Raises:
+        UsageError: It does not end in .svg.
+    """
     if path.suffix.lower() != ".svg":
         msg = f"The DET curve is written as SVG; call it {path.with_suffix('.svg')}."
         raise UsageError(msg)
-    atomic_write(path, draw(found.spotting, Path(found.model).name))
 
 
 def draw(spotting: Spotting, name: str) -> str:

@@ -1,5 +1,6 @@
 """Very small keyword models, made on the spot: what is louder than a hum is a word."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tiny_models import dense, with_manifest
 from edgekit.data.frontend import FrontEnd
 from edgekit.manifest import Manifest, Output
 from edgekit.records import to_json
+from edgekit.runtime.model import TensorSpec
 
 RATE = 16000
 LABELS = ("_silence_", "_unknown_", "low", "high")
@@ -86,3 +88,22 @@ def write_words(path: Path, said: Manifest | None = None) -> Path:
     content = dense(matrix, (1, FRONT_END.frames, FRONT_END.features, 1), bias=bias)
     path.write_bytes(with_manifest(content, said or manifest()))
     return path
+
+
+class Counter:
+    """A model with a state: its only score is how many rows it has seen, in hundreds.
+
+    It is no file, but what a runtime makes of one.
+    """
+
+    inputs = (TensorSpec("rows", (1, 2, 8), "float32"), TensorSpec("seen", (1, 1), "float32"))
+    outputs = (TensorSpec("next", (1, 1), "float32"), TensorSpec("scores", (1, 4), "float32"))
+    manifest = manifest({"every": 2, "smooth": 1, "states": {"seen": "next"}})
+
+    def __call__(self, x: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        assert {name: each.shape for name, each in x.items()} == {
+            "rows": (1, 2, 8),
+            "seen": (1, 1),
+        }
+        seen = x["seen"] + 2
+        return {"next": seen, "scores": np.array([[0, 0, seen[0, 0] / 100, 0]])}

@@ -3,9 +3,7 @@
 import dataclasses
 import itertools
 import tracemalloc
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from tiny_spotters import (
     FRONT_END,
     LABELS,
     RATE,
+    Counter,
     manifest,
     silence,
     tone,
@@ -164,25 +163,6 @@ def test_logits_become_probabilities(tmp_path: Path) -> None:
     said = manifest(outputs=(Output(name="scores", role="logits"),))
     heard = open_spotter(write_words(tmp_path / "w.tflite", said), probe=False).hear(speech())
     np.testing.assert_allclose(heard.scores.sum(axis=1), 1, rtol=1e-6)
-
-
-class Counter:
-    """A model with a state: its only score is how many rows it has seen, in hundreds.
-
-    It is no file, but what a runtime makes of one.
-    """
-
-    inputs = (TensorSpec("rows", (1, 2, 8), "float32"), TensorSpec("seen", (1, 1), "float32"))
-    outputs = (TensorSpec("next", (1, 1), "float32"), TensorSpec("scores", (1, 4), "float32"))
-    manifest = manifest({"every": 2, "smooth": 1, "states": {"seen": "next"}})
-
-    def __call__(self, x: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        assert {name: each.shape for name, each in x.items()} == {
-            "rows": (1, 2, 8),
-            "seen": (1, 1),
-        }
-        seen = x["seen"] + 2
-        return {"next": seen, "scores": np.array([[0, 0, seen[0, 0] / 100, 0]])}
 
 
 def test_a_model_with_a_state_gets_its_own_output_back() -> None:
