@@ -11,7 +11,7 @@ from edgekit_converters.train.command import train_file
 from edgekit_converters.train.keywords import request
 from edgekit_converters.train.request import TrainResult
 
-_NETWORKS = ("tc-resnet", "ds-cnn", "streaming", "lstm")
+NETWORKS = ("tc-resnet", "ds-cnn", "streaming", "lstm")
 _PATHS = ("unknown", "background")
 
 
@@ -40,7 +40,7 @@ def show(found: Document) -> None:
 @click.option("--background", type=click.Path(path_type=Path), help="Folder of noises.")
 @click.option(
     "--network",
-    type=click.Choice(_NETWORKS),
+    type=click.Choice(NETWORKS),
     default=request.NETWORK,
     show_default=True,
     help="What the model is built like.",
