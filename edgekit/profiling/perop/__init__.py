@@ -1,0 +1,1 @@
+"""Where a model's time goes: the time of each of its operators."""
