@@ -148,7 +148,6 @@ def converse(
     timeout_s: float | None = None,
     hear: Callable[[Any], None] | None = None,
     grace_s: float | None = None,
-    show: bool = True,
 ) -> Ending:
     """Start a program whose other end is `edgekit.guarded`, and listen until it ends.
 
@@ -158,7 +157,6 @@ def converse(
         timeout_s: As in `call`.
         hear: As in `call`.
         grace_s: As in `call`.
-        show: Whether its progress is shown.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, and no answer within `grace_s`.
@@ -166,7 +164,7 @@ def converse(
     with tempfile.TemporaryFile() as noise:
         with _child(command, noise) as child, _deadline(child, timeout_s) as late:
             _send(child, wanted)
-            answer, hint = _converse(child, hear, grace_s, show=show)
+            answer, hint = _converse(child, hear, grace_s)
         words = tuple(_last_words(noise))
         return Ending(answer, child.returncode, late.is_set(), hint, words)
 
@@ -238,12 +236,10 @@ def _converse(
     child: subprocess.Popen[bytes],
     hear: Callable[[Any], None] | None,
     grace_s: float | None,
-    *,
-    show: bool,
 ) -> tuple[dict[str, Any] | None, str]:
     """Listen until the child ends, or until Ctrl-C and for its time of grace."""
     try:
-        with _relayed_progress(progress.display() if show else progress.Silent()) as relay:
+        with _relayed_progress() as relay:
             return _listen(child, hear, relay)
     except KeyboardInterrupt:
         if grace_s is None:
@@ -296,10 +292,9 @@ def _listen(
 
 
 @contextlib.contextmanager
-def _relayed_progress(
-    display: progress.Display,
-) -> Iterator[Callable[[str, dict[str, Any]], None]]:
+def _relayed_progress() -> Iterator[Callable[[str, dict[str, Any]], None]]:
     """Show the child's tasks as ours, and end those that a dead child left open."""
+    display = progress.display()
     depth = 0
 
     def relay(kind: str, content: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ guarded child process the tasks travel to the parent, which shows them (see `gua
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -128,6 +129,7 @@ class Silent:
 
 
 _display: Display = Silent()
+_muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 
 def show_on(display: Display) -> None:
@@ -138,7 +140,17 @@ def show_on(display: Display) -> None:
 
 def display() -> Display:
     """Return where progress is shown."""
-    return _display
+    return Silent() if _muted.get() else _display
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Show no progress of what this thread does meanwhile: others work beside it."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
 
 
 def terminal() -> Display:
@@ -160,7 +172,7 @@ def task(
     Yields:
         A function that counts steps.
     """
-    shown = _display
+    shown = display()
     shown.begin(label, total, unit)
     try:
         yield shown.advance
@@ -193,7 +205,7 @@ def meter(label: str) -> Iterator[Callable[[float, str], None]]:
     Yields:
         A function that takes a level, 0 to 1, and a short text beside it.
     """
-    shown = _display
+    shown = display()
     shown.begin(label, None, "")
     try:
         yield shown.level

@@ -5,6 +5,7 @@ so that an environment of that name on a device is the one that is wanted.
 """
 
 import hashlib
+import threading
 from pathlib import Path
 
 from edgekit.bundle.contents import requirement_lines
@@ -15,6 +16,7 @@ from edgekit.files import cache_dir, scratch_dir, told
 
 _KEPT = 4  # environments of other versions that stay in the cache
 _NAME_LENGTH = 16
+_one_at_a_time = threading.Lock()  # alike devices of a fleet want the same one
 
 
 def environment_name(device: Device) -> str:
@@ -47,12 +49,13 @@ def environment_bundle(device: Device) -> Path:
     """
     folder = cache_dir() / "environments"
     place = folder / f"{environment_name(device)}.zip"
-    if place.is_file():
-        return place
-    with scratch_dir(folder) as scratch, told(f"write {place}"):
-        _, files = gather([], device, scratch, wheels=True, extras=())
-        write(files, place, scratch)
-        _forget(folder)
+    with _one_at_a_time:
+        if place.is_file():
+            return place
+        with scratch_dir(folder) as scratch, told(f"write {place}"):
+            _, files = gather([], device, scratch, wheels=True, extras=())
+            write(files, place, scratch)
+            _forget(folder)
     return place
 
 

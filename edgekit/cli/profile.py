@@ -1,6 +1,7 @@
 """`edgekit profile`: measured latency and memory."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,9 @@ _COLUMNS = ("min", "p5", "median", "p95", "p99", "max")
 
 def show(found: Document) -> None:
     """Show the latencies, and how each was measured."""
+    if "devices" in found:
+        _show_fleet(found)
+        return
     profiles = found.get("profiles", [found])
     heads = ["model", *_COLUMNS]
     rows = [
@@ -22,6 +26,27 @@ def show(found: Document) -> None:
     for each in profiles:
         tables.line()
         _show_one(each)
+
+
+def _show_fleet(found: Document) -> None:
+    rows = [
+        (
+            device["name"],
+            Path(each["model"]).name,
+            *(_ms(each["latency_ms"][key]) for key in ("p5", "median", "p95")),
+            each["machine"]["board"] or each["machine"]["cpu"],
+        )
+        for device in found["devices"]
+        for each in device["profiles"]
+    ]
+    numbers = ("p5", "median", "p95")
+    heads = ["device", "model", *numbers, "board"]
+    tables.table(heads, rows, numbers=numbers, title="Measured latency in milliseconds")
+    for device in found["devices"]:
+        notes = {note for each in device["profiles"] for note in each["notes"]}
+        tables.warned(f"{device['name']}: {note}" for note in sorted(notes))
+        if device["error"]:
+            tables.line(f"\n{device['name']} was not measured. {device['error']}")
 
 
 def _show_one(found: Document) -> None:
@@ -40,6 +65,7 @@ def _show_one(found: Document) -> None:
             ("machine", ", ".join(filter(None, [machine["board"], machine["cpu"]]))),
             ("cores, load", f"{machine['cores']}, {machine['load']}"),
             ("governor", machine["governor"]),
+            ("reached by", None if found["on"] == "local" else found["on"]),
             ("temperature", None if None in heat else f"{heat[0]:.0f} to {heat[1]:.0f} °C"),
         ]
     )
@@ -65,35 +91,59 @@ def _start(found: Document) -> tuple[float, float]:
     show_default=True,
     help="Longest warm-up in seconds.",
 )
+@click.option(
+    "--on",
+    default="local",
+    metavar="ADDRESS",
+    help="Where: local, ssh://user@host[:port], adb://serial, or @devices.toml for many.",
+)
+@click.option("--target", help="Profile of the device; default: what its board says.")
+@click.option(
+    "--benchmark-model",
+    type=click.Path(),
+    help="Android's benchmark_model, for adb://; default: the one in the cache.",
+)
 @options.interpreter
 def profile(
     models: tuple[str, ...],
     *,
+    on: str,
+    target: str | None,
+    benchmark_model: str | None,
     runs: int | None,
     warmup_s: float,
     backend: str,
     threads: int | None,
     delegate: str | None,
 ) -> object:
-    """Measure latency and memory of MODEL on this machine; the file is never altered.
+    """Measure latency and memory of MODEL, here or on a device; the file is never altered.
 
     Several models are measured in turns, so that a busy moment meets all of them alike.
+    Through ssh edgekit brings itself: the device needs Python 3 and no network. Recorded
+    output of benchmark_model or litert-benchmark (.txt, .log, .csv, .json) is read instead.
 
     \b
     Examples:
       edgekit profile model.tflite
       edgekit profile model.tflite --threads 1 --runs 200 --json > profile.json
       edgekit profile float.tflite int8.tflite
+      edgekit profile model.tflite --on ssh://pi@raspberrypi.local
+      edgekit profile model.tflite --on adb:// --benchmark-model android_benchmark_model
+      edgekit profile model.tflite --on @devices.toml --json
     """
-    from edgekit.profiling.profile import profile_many
+    from edgekit.profiling.ways import profile_fleet, profile_on
     from edgekit.records import to_json
 
-    found = profile_many(
-        models,
-        backend=backend,
-        threads=threads,
-        delegate=delegate,
-        runs=runs,
-        warmup_s=warmup_s,
-    )
+    how: dict[str, Any] = {
+        "backend": backend,
+        "threads": threads,
+        "delegate": delegate,
+        "runs": runs,
+        "warmup_s": warmup_s,
+        "target": target,
+        "benchmark_model": benchmark_model,
+    }
+    if on.startswith("@"):
+        return profile_fleet(on[1:], models, **how)
+    found = profile_on(on, models, **how)
     return found[0] if len(found) == 1 else {"profiles": to_json(found)}

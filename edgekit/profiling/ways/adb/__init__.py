@@ -1,0 +1,1 @@
+"""Android devices through the adb of this system."""

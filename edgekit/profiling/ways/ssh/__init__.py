@@ -1,0 +1,1 @@
+"""Linux computers through the OpenSSH client of this system."""
