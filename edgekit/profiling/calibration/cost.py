@@ -29,6 +29,16 @@ _NO_WORK = frozenset({"EXPAND_DIMS", "SQUEEZE", "SHAPE"})
 _FILTERED = frozenset(
     {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL"}
 )
+_COPIES = (
+    "CONCATENATION",
+    "PAD",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "SPLIT",
+    "STRIDED_SLICE",
+    "TRANSPOSE",
+)
+_WINDOWS = frozenset({(3, 3), (5, 5)})  # of depthwise kernels that are made for them
 _ELEMENTWISE = frozenset({"ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM"})
 
 
@@ -116,7 +126,8 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     if op.op == "CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
         return f"{name} 1x1" if inputs[1].shape[1:3] == (1, 1) else name
     if op.op == "DEPTHWISE_CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
-        return f"{name} 3x3" if inputs[1].shape[1:3] == (3, 3) else name
+        window = inputs[1].shape[1:3]
+        return f"{name} {window[0]}x{window[1]}" if window in _WINDOWS else name
     if op.op in _ELEMENTWISE and len(inputs) == 2 and outputs:
         least = min(_values(each) for each in inputs)
         return f"{name} broadcast" if least < _values(outputs[0]) else name
@@ -139,7 +150,7 @@ def _dtype(
 def _counts(
     graph: Graph, op: OpView, inputs: list[TensorView], outputs: list[TensorView]
 ) -> tuple[float, ...]:
-    size = _SIZES.get(op.op, _plain)(op, inputs, outputs)
+    size = (_SIZES.get(op.op, _plain) if outputs else _plain)(op, inputs, outputs)
     return (
         1.0,
         float(graph.macs(op)) or size.work,
@@ -160,7 +171,7 @@ class _Size:
         work: Values that are looked at, where there are no MACs.
         padded: MACs, with channels rounded up to what is computed at once.
         tiles: Results, rounded up likewise.
-        gathers: Pixels that are looked up in windows.
+        gathers: Pixels that are looked up in windows; pieces that are copied as one.
     """
 
     work: float = 0.0
@@ -200,11 +211,22 @@ def _pool(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _S
     return _Size(work=float(_values(outputs[0]) * window))
 
 
+def _copied(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:
+    """Count what is copied piece by piece: pixels, and rows of a picture that is padded."""
+    shape = outputs[0].shape
+    pieces = _values(outputs[0]) / max(1, shape[-1] if shape else 1)
+    if op.op == "CONCATENATION":
+        pieces *= len(inputs)
+    rows = shape[1] if len(shape) == 4 else 0
+    return _Size(tiles=float(rows), gathers=pieces)
+
+
 def _plain(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
     return _Size()
 
 
 _SIZES: dict[str, Callable[[OpView, list[TensorView], list[TensorView]], _Size]] = {
+    **dict.fromkeys(_COPIES, _copied),
     "AVERAGE_POOL_2D": _pool,
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,

@@ -163,16 +163,16 @@ def _pyramid(net: Net, plan: Plan) -> Tensor:
 
 _Family = Callable[[Net, Plan], Tensor]
 _FAMILIES: tuple[tuple[str, _Family, tuple[Plan, ...]], ...] = (
-    ("separable", _separable, (Plan(80, 8, 2), Plan(144, 24, 2), Plan(208, 32, 3))),
-    ("inverted", _inverted, (Plan(112, 16, 2), Plan(176, 24, 3), Plan(208, 32, 4))),
-    ("gated", _gated, (Plan(112, 16, 2), Plan(208, 24, 3))),
-    ("residual", _residual, (Plan(40, 16, 1), Plan(56, 32, 2))),
-    ("bottleneck", _bottleneck, (Plan(112, 32, 2), Plan(144, 40, 3))),
-    ("stacked", _stacked, (Plan(32, 16, 1), Plan(64, 32, 2))),
-    ("perceptron", _perceptron, (Plan(400, 96, 4), Plan(1600, 512, 3))),
-    ("grown", _grown, (Plan(72, 12, 3), Plan(120, 20, 4))),
-    ("branched", _branched, (Plan(96, 24, 3), Plan(144, 32, 3))),
-    ("pyramid", _pyramid, (Plan(96, 16, 1), Plan(160, 32, 2))),
+    ("separable", _separable, (Plan(80, 8, 2), Plan(112, 24, 2), Plan(144, 40, 3))),
+    ("inverted", _inverted, (Plan(80, 8, 2), Plan(112, 16, 2), Plan(128, 24, 3))),
+    ("gated", _gated, (Plan(80, 8, 2), Plan(112, 16, 2))),
+    ("residual", _residual, (Plan(40, 16, 1), Plan(28, 40, 2))),
+    ("bottleneck", _bottleneck, (Plan(80, 16, 2), Plan(112, 32, 2))),
+    ("stacked", _stacked, (Plan(32, 16, 1), Plan(40, 32, 2))),
+    ("perceptron", _perceptron, (Plan(400, 96, 4), Plan(1024, 768, 4))),
+    ("grown", _grown, (Plan(72, 12, 3), Plan(88, 16, 4))),
+    ("branched", _branched, (Plan(64, 16, 3), Plan(96, 24, 3))),
+    ("pyramid", _pyramid, (Plan(96, 16, 1), Plan(128, 24, 2))),
 )
 _UINT8 = ("separable", "residual", "inverted")
 

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 _TOLERANCE = 1e-9
 
 
-def nnls(matrix: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+def nnls(
+    matrix: NDArray[np.float64], wanted: NDArray[np.float64], most: int | None = None
+) -> NDArray[np.float64]:
     """Return x >= 0 that makes `matrix @ x` nearest to `wanted`.
 
     The active-set method: columns enter one by one, the one that helps most first, and leave
@@ -15,6 +17,7 @@ def nnls(matrix: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np
     Args:
         matrix: Shape (rows, columns); columns may be of any magnitude.
         wanted: Shape (rows,).
+        most: No more columns than this get a coefficient; None for all that help.
 
     Returns:
         Coefficients, shape (columns,).
@@ -30,11 +33,12 @@ def nnls(matrix: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np
     count = matrix.shape[1]
     x = np.zeros(count)
     inside = np.zeros(count, bool)
+    allowed = count if most is None else most
     limit = _TOLERANCE * max(1.0, float(np.abs(scaled.T @ wanted).max(initial=0.0)))
     for _ in range(3 * count):
         slope = np.where(inside, -np.inf, scaled.T @ (wanted - scaled @ x))
         best = int(slope.argmax()) if count else 0
-        if count == 0 or slope[best] <= limit:
+        if count == 0 or slope[best] <= limit or inside.sum() >= allowed:
             break
         inside[best] = True
         x = _settled(scaled, wanted, x, inside)

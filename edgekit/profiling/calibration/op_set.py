@@ -71,10 +71,13 @@ _DEPTHWISE: tuple[_Row, ...] = (
     (56, 72, 5, 2),
     (48, 16, 3, 2),
     (42, 44, 7, 2),
+    (28, 88, 7, 1),
     (28, 192, 3, 1),
     (28, 256, 3, 2),
     (28, 120, 5, 1),
+    (28, 48, 5, 1),
     (24, 32, 3, 1),
+    (14, 176, 7, 1),
     (14, 384, 3, 1),
     (14, 480, 5, 1),
     (14, 672, 5, 2),
@@ -177,7 +180,7 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_twice("ADD"), _MAPS[:6]),
     (_twice("MUL"), _MAPS[1:4]),
     (_a_channel("MUL"), _MAPS[1:5]),
-    (_twice("SUB"), _MAPS[1:3]),
+    (_twice("SUB"), _MAPS[2:3]),
     (_a_channel("ADD"), _MAPS[2:4]),
     (_a_channel("SUB"), (*_MAPS[2:4], (224, 3))),
     (lambda net, row: net.mean(_map(net, row)), _MAPS[1:6]),
@@ -204,7 +207,8 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
 _KINDS_UINT8: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_pointwise, _POINTWISE[::3]),
     (_spatial, _SPATIAL[::3]),
-    (_depthwise, _DEPTHWISE[::3]),
+    (_depthwise, tuple(row for row in _DEPTHWISE if row[2] == 3)[::2]),
+    (_depthwise, tuple(row for row in _DEPTHWISE if row[2] == 5)[::2]),
     (_dense, _DENSE[1::3]),
     (_twice("ADD"), _MAPS[1:5]),
     (_pooled("AVERAGE_POOL_2D"), _POOLED[-2:]),
@@ -214,13 +218,7 @@ _KINDS_UINT8: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_resized("RESIZE_BILINEAR"), _UPSAMPLED[:2]),
     (lambda net, row: net.flat(_map(net, row)), _MAPS[2:4]),
 )
-_SIGNALS: tuple[_Row, ...] = (
-    (1, 1, 10),
-    (1, 1, 1000),
-    (1, 1, 1960),
-    (28, 28, 64),
-    (160, 160, 3),
-)
+_SIGNALS: tuple[_Row, ...] = ((1, 1, 1000), (28, 28, 64), (160, 160, 3))
 
 
 @dataclass(frozen=True, slots=True)
