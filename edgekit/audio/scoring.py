@@ -32,8 +32,8 @@ class Scorer:
         run: The model.
         rows: How many rows one run sees.
         step: How many rows lie between two runs.
-        before: Rows that lie before the stream, so that its first rows are scored too; their
-            number and the step are at least `rows`.
+        before: Rows that lie before the stream, so that its first rows are scored too; no
+            more of them are taken than that.
         classes: Scores of a run.
 
     Attributes:
@@ -112,8 +112,18 @@ def open_scorer(
         )
         raise TargetError(msg)
     _check_size(run.spec, rows, front_end)
-    quiet = extract(np.zeros(front_end.samples, np.float32), front_end)
-    return Scorer(run, rows, settings.every, quiet, read.classes)
+    return Scorer(run, rows, settings.every, _before(front_end), read.classes)
+
+
+def _before(front_end: FrontEnd) -> Rows:
+    """Return the rows of the silence that lies before a stream.
+
+    A front end that adapts has to begin with the stream, and then nothing lies before: what
+    it gives while it adapts is at home at the beginning of a window only.
+    """
+    if front_end.adaptation is not None:
+        return np.empty((0, front_end.features), np.float32)
+    return extract(np.zeros(front_end.samples, np.float32), front_end)
 
 
 class _Reader:

@@ -32,6 +32,7 @@ from edgekit.manifest import Manifest
 from edgekit.runtime import load
 from edgekit.runtime.any_model import AnyModel
 
+_SMOOTH_S = 0.2  # over which the scores of a model are averaged that does not say it
 _PIECE_S = 60.0  # longer sounds go through in pieces, so that memory stays bounded
 
 
@@ -57,7 +58,8 @@ class Spotter:
 
     Its result does not depend on how the stream is cut, and its memory not on how long it
     is. Before the stream, silence is assumed, so that a word at its very beginning is heard
-    too. One spotter hears one stream at a time.
+    too; but not by a front end that adapts to what it hears. One spotter hears one stream at
+    a time.
 
     Args:
         model: The model.
@@ -202,7 +204,8 @@ def spotter_of(
             "silence and foreign words are called _silence_ and _unknown_."
         )
         raise UsageError(msg)
-    settings = load_settings(manifest.decoding)
+    front_end = front_end or _need_front_end(manifest, name)
+    settings = _settings_of(manifest, front_end)
     if threshold is not None:
         settings = dataclasses.replace(
             settings, thresholds=dict.fromkeys(words_of(names), threshold)
@@ -212,7 +215,7 @@ def spotter_of(
     return Spotter(
         model,
         names,
-        front_end or _need_front_end(manifest, name),
+        front_end,
         settings,
         logits=roles.get(scores or "") == "logits",
     )
@@ -243,6 +246,14 @@ def _need_front_end(manifest: Manifest, name: str) -> FrontEnd:
         )
         raise TargetError(msg)
     return found
+
+
+def _settings_of(manifest: Manifest, front_end: FrontEnd) -> Settings:
+    """Return how scores become decisions; a model that does not say it gets a longer mean."""
+    if manifest.decoding is not None:
+        return load_settings(manifest.decoding)
+    step_s = front_end.step_samples / front_end.sample_rate_hz
+    return Settings(smooth=max(round(_SMOOTH_S / step_s), 1))
 
 
 def _check_labels(labels: Sequence[str], classes: int) -> None:

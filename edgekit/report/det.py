@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 640, 420
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 40, 150, 52  # margins
 _COLORS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b45309", "#0f766e", "#be185d")
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")  # so that they can be told apart without colours
-_LEAST_SHARE = 0.1  # of misses that the picture reaches up to
+_TOPS = (0.1, 0.15, 0.2, 0.25, 0.5, 1.0)  # shares of misses that the picture reaches up to
 
 
 def write_det(found: Evaluation, path: Path) -> None:
@@ -97,7 +97,7 @@ class _Scale:
         self._low = math.floor(math.log10(least)) - 0.5
         self._high = max(math.ceil(math.log10(max([*rates, least]))), self._low + 1.5)
         used = [each.false_rejects or 0.0 for each in spotting.words]
-        self._top = min(max([_LEAST_SHARE, *(2 * each for each in used)]), 1.0)
+        self._top = next((top for top in _TOPS if top >= 1.5 * max(used, default=0.0)), 1.0)
 
     def x(self, rate: float) -> float:
         place = self._low if rate <= 0 else math.log10(rate)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import dense
+from tiny_models import dense, with_manifest
 from tiny_spotters import (
     FRONT_END,
     LABELS,
@@ -26,6 +26,7 @@ from edgekit.audio.spotter import Spotter, open_spotter, spotter_of
 from edgekit.data.frontend import extract, preset
 from edgekit.errors import DataError, RecordError, TargetError, UsageError
 from edgekit.manifest import Manifest, Output
+from edgekit.records import to_json
 from edgekit.runtime import load
 from edgekit.runtime.model import TensorSpec
 
@@ -88,6 +89,16 @@ def test_before_the_stream_lies_silence(words: Path) -> None:
     window = np.concatenate([quiet[:-5], heard.features[:5]])
     expected = load(words, probe=False)(window[None, ..., None])
     np.testing.assert_array_equal(heard.scores[4], np.asarray(expected)[0])
+
+
+def test_a_front_end_that_adapts_begins_with_the_stream(tmp_path: Path) -> None:
+    adapting = dataclasses.replace(preset("micro-speech"), frames=4)
+    content = dense(np.zeros((4, 160), np.float32), (1, 160))
+    path = tmp_path / "micro.tflite"
+    path.write_bytes(with_manifest(content, manifest(front_end=to_json(adapting))))
+    heard = open_spotter(path, probe=False).hear(silence(0.5))
+    assert len(heard.scores) == len(heard.features) - 3
+    assert heard.times[0] == pytest.approx(adapting.samples / RATE)
 
 
 def test_without_a_row_there_is_no_score(words: Path) -> None:
@@ -248,6 +259,13 @@ def test_a_model_without_class_scores_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_sound_is_refused(words: Path) -> None:
     with pytest.raises(DataError, match="not finite"):
         open_spotter(words, probe=False).hear(np.full(800, np.nan, np.float32))
+
+
+def test_scores_of_a_model_that_does_not_say_more_are_averaged_over_200_ms(
+    tmp_path: Path,
+) -> None:
+    path = write_words(tmp_path / "w.tflite", dataclasses.replace(manifest(), decoding=None))
+    assert open_spotter(path, probe=False).settings == Settings(smooth=20)
 
 
 def test_settings_have_defaults(words: Path) -> None:
