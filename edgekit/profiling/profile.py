@@ -6,18 +6,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from edgekit import guard
 from edgekit.errors import InputError, UsageError
 from edgekit.extras import need
-from edgekit.measure import Machine, Summary, machine, peak_rss_mb, summarize
+from edgekit.flatbuffer.graph import Graph
+from edgekit.measure import MIB, Machine, Summary, machine, peak_rss_mb, summarize
+from edgekit.profiling.arena import arena_bytes
+from edgekit.profiling.inputs import values
+from edgekit.profiling.perop.records import OpTime, PerOp
+from edgekit.profiling.records import Sustained, Sweep
 from edgekit.profiling.timing import Budget, Call, race, time_ms, warm_up
 from edgekit.progress import task
 from edgekit.records import from_json
 
 BUSY = 2.0  # p95 above so many medians means that something else was running
-_KERAS = (".keras", ".h5", ".hdf5")
+KERAS = (".keras", ".h5", ".hdf5")
 _HOTTER_C = 5.0
 
 
@@ -57,7 +60,8 @@ class Profile:
         first_ms: The first run, which prepares weights and caches.
         peak_rss_mb: Most memory that the process held, interpreter included; None if
             several models shared it.
-        arena_mb: Memory of the tensors; None where the runtime does not say.
+        arena_mb: Memory that the values between the operators need at least, without
+            weights; None where that is not known.
         interleaved_with: Models that were measured in turns with this one.
         ops: Times of single operators; empty where they were not asked for.
         machine: The machine, before the measurement.
@@ -65,6 +69,9 @@ class Profile:
         notes: What to know about the measurement.
         on: How the machine was reached: `local`, the address of a device, or the file of a
             recorded measurement.
+        per_op: How the operators were measured, and what to change; None if they were not.
+        sweep: What other settings take; None if they were not tried.
+        sustained: How it went on without pause; None if that was not tried.
     """
 
     kind: Literal["measured"] = "measured"
@@ -81,11 +88,14 @@ class Profile:
     peak_rss_mb: float | None
     arena_mb: float | None
     interleaved_with: tuple[str, ...]
-    ops: tuple[dict[str, Any], ...]
+    ops: tuple[OpTime, ...]
     machine: Machine
     temperature_after_c: float | None
     notes: tuple[str, ...]
     on: str = "local"
+    per_op: PerOp | None = None
+    sweep: Sweep | None = None
+    sustained: Sustained | None = None
 
 
 def profile(
@@ -188,7 +198,7 @@ def _worker(*, paths: list[str], settings: dict[str, Any]) -> list[Profile]:
     """Do the work, inside the guarded child."""
     how = from_json(Settings, settings, "the settings")
     before = machine()
-    contenders = [_open(Path(path), how) for path in paths]
+    contenders = [open_contender(Path(path), how) for path in paths]
     with task("Warming up"):
         warm = [warm_up(contender.call, how.budget) for contender in contenders]
     with task("Measuring"):
@@ -226,7 +236,7 @@ def _profile(
         load_ms=contender.load_ms,
         first_ms=contender.first_ms,
         peak_rss_mb=None if others else peak_rss_mb() or None,
-        arena_mb=None,
+        arena_mb=_arena_mb(contender.path),
         interleaved_with=tuple(others),
         ops=(),
         machine=before,
@@ -257,12 +267,21 @@ def notes(summary: Summary, before: Machine, after: Machine) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _open(path: Path, how: Settings) -> Contender:
-    """Open a model and run it once, both timed."""
+def open_contender(path: Path, how: Settings) -> Contender:
+    """Open a model and run it once, both timed; inside a guarded child.
+
+    Args:
+        path: The model.
+        how: How it is run.
+
+    Raises:
+        InputError: The model cannot be used.
+        DeviceError: The accelerator is not attached.
+    """
     if not path.exists():
         msg = f"There is no model {path}."
         raise InputError(msg)
-    if path.suffix.lower() in _KERAS or path.is_dir():
+    if path.suffix.lower() in KERAS or path.is_dir():
         return _open_keras(path)
     from edgekit.runtime import load, open_backend
 
@@ -272,7 +291,7 @@ def _open(path: Path, how: Settings) -> Contender:
         path, backend=how.backend, threads=how.threads, delegate=how.delegate, probe=False
     )
     load_ms = 1000 * (time.perf_counter() - begin)
-    feed = {spec.name: _values(spec.shape, spec.dtype) for spec in model.inputs}
+    feed = {spec.name: values(spec.shape, spec.dtype) for spec in model.inputs}
     first_ms = time_ms(lambda: model.raw(feed))
     return Contender(
         path=path,
@@ -291,7 +310,7 @@ def _open_keras(path: Path) -> Contender:
     begin = time.perf_counter()
     model = keras_model.open_model(path)
     load_ms = 1000 * (time.perf_counter() - begin)
-    feed = {spec.name: _values(spec.shape, str(spec.dtype)) for spec in model.inputs}
+    feed = {spec.name: values(spec.shape, str(spec.dtype)) for spec in model.inputs}
     fed = feed if len(feed) > 1 else next(iter(feed.values()))
 
     def call() -> object:
@@ -308,15 +327,13 @@ def _open_keras(path: Path) -> Contender:
     )
 
 
-def _values(shape: tuple[int, ...], dtype: str) -> Any:
-    """Return an input to run on: random, but 0 where integers may be indices of a table."""
-    random = np.random.default_rng(0)
-    if dtype in {"int8", "uint8"}:
-        limits = np.iinfo(dtype)
-        return random.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-    if dtype.startswith("float"):
-        return random.random(shape).astype(dtype)
-    return np.zeros(shape, "object" if dtype == "object" else dtype)
+def _arena_mb(path: Path) -> float | None:
+    if path.is_dir() or path.suffix.lower() in KERAS:
+        return None
+    try:
+        return arena_bytes(Graph(path)) / MIB
+    except InputError:  # the runtime is content with it all the same
+        return None
 
 
 def _size(path: Path) -> int:

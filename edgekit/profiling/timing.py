@@ -70,13 +70,13 @@ def race(calls: Sequence[Call], budget: Budget) -> list[list[float]]:
     """
     found: list[list[float]] = [[] for _ in calls]
     with _no_garbage_collection():
-        for _ in _rounds(budget):
+        for _ in rounds(budget):
             for call, durations in zip(calls, found, strict=True):
                 durations.append(time_ms(call))
     return found
 
 
-def _rounds(budget: Budget) -> Iterator[int]:
+def rounds(budget: Budget) -> Iterator[int]:
     """Count rounds until the budget has what it wants."""
     begin = time.perf_counter()
     done = 0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from edgekit.errors import InputError
 from edgekit.flatbuffer.graph import SubgraphView
+from edgekit.placement.partition import rounds
 from edgekit.profiling.perop.kernels import align
-from edgekit.profiling.perop.partitions import Partition, partitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,8 @@ def attribute(graph: SubgraphView, kernels: Sequence[KernelTime]) -> list[Found]
     """
     builtin = {each.op: each for each in kernels if each.op is not None}
     _check(graph, builtin)
-    parts = [
-        each
-        for each in partitions(graph, {op.index for op in graph.ops} - builtin.keys())
-        if each.delegated
-    ]
+    taken = [op.index not in builtin for op in graph.ops]
+    parts = [part for delegated, part in rounds(graph.ops, taken) if delegated]
     found = {
         index: Found(index=index, ms=each.ms, kernel="built-in", delegated=False)
         for index, each in builtin.items()
@@ -94,8 +91,8 @@ def _groups(kernels: Sequence[KernelTime]) -> list[list[KernelTime]]:
 
 
 def _pairs(
-    parts: list[Partition], groups: list[list[KernelTime]]
-) -> list[tuple[Partition, list[KernelTime]]]:
+    parts: list[list[int]], groups: list[list[KernelTime]]
+) -> list[tuple[list[int], list[KernelTime]]]:
     """Lay the partitions beside what was told of them.
 
     Raises:
@@ -107,20 +104,18 @@ def _pairs(
         msg = f"The profiler tells of {len(groups)} partitions in a model without any."
         raise InputError(msg)
     # The runtime divided the model otherwise: all kernels beside all operators.
-    together = Partition(
-        delegated=True, ops=tuple(index for part in parts for index in part.ops)
-    )
+    together = [index for part in parts for index in part]
     return [(together, [each for group in groups for each in group])]
 
 
 def _shared(
-    graph: SubgraphView, part: Partition, group: Sequence[KernelTime], number: int
+    graph: SubgraphView, part: list[int], group: Sequence[KernelTime], number: int
 ) -> dict[int, Found]:
     """Give the kernels of a partition to its operators."""
-    places = align([each.kernel for each in group], [graph.ops[i].op for i in part.ops])
-    mine: dict[int, list[KernelTime]] = {index: [] for index in part.ops}
+    places = align([each.kernel for each in group], [graph.ops[i].op for i in part])
+    mine: dict[int, list[KernelTime]] = {index: [] for index in part}
     for place, each in zip(places, group, strict=True):
-        mine[part.ops[place]].append(each)
+        mine[part[place]].append(each)
     return {
         index: Found(
             index=index,
