@@ -18,6 +18,7 @@ from pathlib import Path
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 MISSING = SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None
+ENVIRONMENT = "0123456789abcdef"  # the name of the environment of tests
 _BEGINS_S = 10
 _SERVER = """\
 ListenAddress 127.0.0.1
@@ -78,11 +79,24 @@ class OwnSshd:
         """Process ids of what the server started, down to the commands of sessions."""
         return descendants(self.process.pid)
 
-    def cut(self) -> None:
-        """End all connections at once, as when a device restarts."""
+    def cut(self, program: str = "") -> None:
+        """End all connections at once, as when a device restarts.
+
+        Args:
+            program: Only processes whose command line has this in it.
+        """
         for pid in self.sessions():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            with suppress(OSError):
+                if program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+    def ssh_with(self, name: str, value: str) -> str:
+        """The ssh to use with another value of an option."""
+        lines = (self.folder / "config").read_text().splitlines()
+        other = [line for line in lines if line.split()[0] != name]
+        config = self.folder / f"config-{name}"
+        config.write_text("\n".join([*other, f"    {name} {value}", ""]))
+        return f"ssh -F {config}"
 
 
 def descendants(pid: int) -> list[int]:

@@ -7,7 +7,7 @@ from edgekit.errors import UsageError
 
 LOCAL = "local"
 _SSH = re.compile(
-    r"ssh://(?:(?P<user>[^@/\s]+)@)?(?P<host>\[[0-9a-fA-F:.%]+\]|[^@:/\s\[\]]+)"
+    r"ssh://(?:(?P<user>[^@/\s]+)@)?(?P<host>\[[0-9a-fA-F:.]+(?:%\w+)?\]|[^@:/\s\[\]]+)"
     r"(?::(?P<port>\d{1,5}))?/?"
 )
 _ADB = re.compile(r"adb://(?P<serial>[^/\s]*)/?")

@@ -50,6 +50,7 @@ part=$cache/part-$random
 mkdir -p "$part" || exit 1
 trap 'rm -rf "$part"' EXIT
 trap 'exit 1' HUP INT TERM
+trap '' PIPE  # nobody may listen any more
 tar -xf - -C "$part" || exit 1
 unset EDGEKIT_VENV
 exec 3<&0
