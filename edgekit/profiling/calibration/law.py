@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from edgekit.flatbuffer import Graph
+from edgekit.placement.partition import rounds
 from edgekit.profiling.calibration.cost import COUNTED, Cost, costs
-from edgekit.profiling.perop.partitions import partitions
 
 GROUPS = ("float32", "int8", "uint8")  # types of values that have a factor of their own
 _BEYOND = 4.0  # times larger than the largest that was timed: no longer covered
@@ -183,7 +183,7 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
         weights += cost.weight_bytes
         moved += cost.moved_bytes
     taken = delegated(model.costs, laws)
-    parts = partitions(model.graph.main, taken)
+    parts = rounds(model.graph.ops, [op.index in taken for op in model.graph.ops])
     left = [c.index for c in model.costs if not c.free and c.index not in taken]
     return Sums(
         alone_us=alone,
