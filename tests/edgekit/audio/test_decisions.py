@@ -1,6 +1,8 @@
 """Words are heard once each, the same however the stream is cut."""
 
+import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +132,10 @@ def test_settings_stand_in_a_manifest() -> None:
 def test_wrong_settings_are_refused(decoding: dict[str, object], message: str) -> None:
     with pytest.raises(RecordError, match=message):
         load_settings(decoding)
+
+
+def test_the_page_of_keywords_describes_every_field() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs/keywords.md"
+    text = page.read_text(encoding="utf-8")
+    wanted = [field.name for field in dataclasses.fields(Settings)]
+    assert [name for name in wanted if f"| `{name}` |" not in text] == []

@@ -18,7 +18,7 @@ from tiny_spotters import (
     write_words,
 )
 
-from edgekit.data.frontend import extract
+from edgekit.data.frontend import extract, preset
 from edgekit.errors import DataError, TargetError, UsageError
 from edgekit.evaluation.compare import compare
 from edgekit.evaluation.evaluate import Evaluation, evaluate
@@ -279,3 +279,30 @@ def test_recordings_for_a_model_of_pictures_are_refused(tmp_path: Path) -> None:
     model = write_colors(tmp_path / "colors.tflite")
     with pytest.raises(UsageError, match="names no classes"):
         evaluate(model, record(tmp_path / "a.wav", LOW))
+
+
+@pytest.mark.data
+def test_the_model_of_micro_speech_hears_its_words(data_dir: Path, tmp_path: Path) -> None:
+    model = data_dir / (
+        "models/tflite/tflite_micro/examples/micro_speech/models/micro_speech_quantized.tflite"
+    )
+    labels = ("_silence_", "_unknown_", "yes", "no")
+    clips = data_dir / "keywords/micro_speech"
+    sounds = [clips / f"{name}_1000ms.wav" for name in ("yes", "no", "silence", "noise")]
+    found = run(model, sounds, labels=labels, front_end=preset("micro-speech"))
+    heard = [[event.keyword for event in each.keywords or ()] for each in found.results]
+    assert heard == [["yes"], ["no"], [], []]
+    for name, label in (("yes", "yes"), ("no", "no"), ("silence", "_silence_")):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.wav").write_bytes((clips / f"{name}_1000ms.wav").read_bytes())
+    scored = evaluate(model, tmp_path, labels=labels, front_end=preset("micro-speech"))
+    assert scored.value == 1
+
+
+@pytest.mark.data
+def test_real_clips_with_headers_never_finalised_are_recordings(
+    words: Path, data_dir: Path
+) -> None:
+    found = evaluate(words, data_dir / "keywords/noises/white_4.wav")
+    assert found.spotting is not None
+    assert found.spotting.hours > 0
