@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import options, tables
+from edgekit.cli import options, profile_details, tables
 from edgekit.cli.common import Document, command
 
 _COLUMNS = ("min", "p5", "median", "p95", "p99", "max")
@@ -62,6 +62,7 @@ def _show_one(found: Document) -> None:
             ("threads", threads),
             ("load, first run", " ".join(map(tables.milliseconds, _start(found)))),
             ("peak memory", None if memory is None else f"{memory:.0f} MiB"),
+            ("values between operators", _arena(found["arena_mb"])),
             ("machine", ", ".join(filter(None, [machine["board"], machine["cpu"]]))),
             ("cores, load", f"{machine['cores']}, {machine['load']}"),
             ("governor", machine["governor"]),
@@ -70,10 +71,15 @@ def _show_one(found: Document) -> None:
         ]
     )
     tables.warned(found["notes"])
+    profile_details.show(found)
 
 
 def _ms(value: float) -> str:
     return tables.milliseconds(value).removesuffix(" ms")
+
+
+def _arena(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3g} MiB at least"
 
 
 def _start(found: Document) -> tuple[float, float]:
@@ -103,6 +109,21 @@ def _start(found: Document) -> tuple[float, float]:
     type=click.Path(),
     help="Android's benchmark_model, for adb://; default: the one in the cache.",
 )
+@click.option("--per-op", "operators", is_flag=True, help="Also the time of each operator.")
+@click.option(
+    "--per-op-by",
+    "method",
+    type=click.Choice(["auto", "profiler", "cut"]),
+    default="auto",
+    help="By the runtime's profiler, or each operator cut out and run alone.",
+)
+@click.option("--sweep", is_flag=True, help="First try threads and delegates; take the best.")
+@click.option("--seconds", type=float, help="Also run it so long without pause.")
+@click.option(
+    "--node-data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write times of operators for Model Explorer; with --per-op.",
+)
 @options.interpreter
 def profile(
     models: tuple[str, ...],
@@ -110,6 +131,11 @@ def profile(
     on: str,
     target: str | None,
     benchmark_model: str | None,
+    operators: bool,
+    method: str,
+    sweep: bool,
+    seconds: float | None,
+    node_data: Path | None,
     runs: int | None,
     warmup_s: float,
     backend: str,
@@ -119,18 +145,23 @@ def profile(
     """Measure latency and memory of MODEL, here or on a device; the file is never altered.
 
     Several models are measured in turns, so that a busy moment meets all of them alike.
-    Through ssh edgekit brings itself: the device needs Python 3 and no network. Recorded
-    output of benchmark_model or litert-benchmark (.txt, .log, .csv, .json) is read instead.
+    --per-op says what each operator takes, and what to change. Through ssh edgekit brings
+    itself: the device needs Python 3 and no network. Recorded output of benchmark_model or
+    litert-benchmark (.txt, .log, .csv, .json) is read instead.
 
     \b
     Examples:
       edgekit profile model.tflite
       edgekit profile model.tflite --threads 1 --runs 200 --json > profile.json
       edgekit profile float.tflite int8.tflite
+      edgekit profile model.tflite --per-op --node-data times.json
+      edgekit profile model.tflite --sweep --seconds 600
       edgekit profile model.tflite --on ssh://pi@raspberrypi.local
       edgekit profile model.tflite --on adb:// --benchmark-model android_benchmark_model
       edgekit profile model.tflite --on @devices.toml --json
     """
+    from edgekit.files import atomic_write
+    from edgekit.profiling.node_data import node_data_text
     from edgekit.profiling.ways import profile_fleet, profile_on
     from edgekit.records import to_json
 
@@ -143,7 +174,15 @@ def profile(
         "target": target,
         "benchmark_model": benchmark_model,
     }
+    if node_data is not None and (not operators or len(models) > 1 or on.startswith("@")):
+        msg = "--node-data takes the operators of one model on one device: add --per-op."
+        raise click.UsageError(msg)
+    if operators or sweep or seconds is not None:
+        how |= {"operators": operators, "method": method, "settings": sweep}
+        how |= {"seconds": seconds, "function": "edgekit.profiling.thorough:measure"}
     if on.startswith("@"):
         return profile_fleet(on[1:], models, **how)
     found = profile_on(on, models, **how)
+    if node_data is not None:
+        atomic_write(node_data, node_data_text(found))
     return found[0] if len(found) == 1 else {"profiles": to_json(found)}

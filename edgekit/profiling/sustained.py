@@ -123,7 +123,7 @@ def _worker(*, path: str, settings: dict[str, Any], seconds: float) -> Sustained
     gc.disable()
     curve = [
         _moment(contender.call, begin, begin + seconds * (number + 1) / points, stop)
-        for number in track(range(points), "Running without pause", points, "stretch")
+        for number in track(range(points), "Running without pause", points, "part")
         if not stop.is_set()
     ]
     return summary(curve)
