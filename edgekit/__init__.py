@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgekit.evaluation.compare import compare
     from edgekit.evaluation.evaluate import evaluate
     from edgekit.inspection import inspect
+    from edgekit.profiling.estimate import estimate
     from edgekit.profiling.profile import profile
     from edgekit.runtime import load
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "compare": ("edgekit.evaluation.compare", "compare models"),
     "convert": ("edgekit_converters.api", "convert models"),
+    "estimate": ("edgekit.profiling.estimate", "estimate latencies"),
     "evaluate": ("edgekit.evaluation.evaluate", "evaluate models"),
     "inspect": ("edgekit.inspection", "inspect models"),
     "load": ("edgekit.runtime", "run models"),
@@ -33,6 +35,7 @@ _PLACES = {
 __all__ = [
     "compare",
     "convert",
+    "estimate",
     "evaluate",
     "inspect",
     "load",

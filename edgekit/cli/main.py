@@ -42,6 +42,18 @@ class LazyGroup(click.Group):
         "run": ("edgekit.cli.run:run", "Files through a model, the result in words."),
         "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, ops, where each op runs."),
         "profile": ("edgekit.cli.profile:profile", "Measure latency and memory."),
+        "calibrate-device": (
+            "edgekit.cli.calibrate_device:calibrate_device",
+            "Time single operators on a device, for estimates.",
+        ),
+        "estimate": (
+            "edgekit.cli.estimate:estimate",
+            "Latency on a device that is not attached.",
+        ),
+        "profile-diff": (
+            "edgekit.cli.profile_diff:profile_diff",
+            "Two measurements: a change, or noise.",
+        ),
         "demo": ("edgekit.cli.demo:demo", "A model at work on a camera, film or stream."),
         "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
         "bundle": ("edgekit.cli.bundle:bundle", "What a device needs, in one file."),

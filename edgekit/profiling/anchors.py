@@ -165,7 +165,7 @@ def guess(
 def _by_relation(
     target: str, own: Sequence[Anchor], macs: float, how: tuple[str, str, int | None]
 ) -> Guess | None:
-    """Ask the target that most was measured on as well; of several, the one nearest in speed."""
+    """Ask the target that shares most measurements; of several, the one nearest in speed."""
     found: list[tuple[int, float, Guess]] = []
     for name in anchored_targets():
         others = read_anchors(name)

@@ -117,7 +117,9 @@ def estimate(
     if device.delegate == "cpu" and (calibration is not None or place.is_file()):
         law = Calibration.read(place)
         law.check(device, place, _runtime_here(device))
-        return calibrated(graph, str(path), device, law, threads, str(place))
+        return calibrated(
+            graph, device, law, name=str(path), threads=threads, source=str(place)
+        )
     if calibration is not None:
         msg = (
             f"{device.name} runs operators on {device.delegate}; a calibration is about a "
@@ -140,9 +142,10 @@ def _runtime_here(device: Target) -> str | None:
 
 def calibrated(
     graph: Graph,
-    name: str,
     device: Target,
     law: Calibration,
+    *,
+    name: str = "",
     threads: int | None = None,
     source: str = "",
 ) -> Estimate:
@@ -150,9 +153,9 @@ def calibrated(
 
     Args:
         graph: The model.
-        name: Of its file.
         device: The target.
         law: Of the device.
+        name: Of the model's file.
         threads: CPU threads; None for those of the target, or the most that there are.
         source: Where the law was read from.
 
