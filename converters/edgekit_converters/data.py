@@ -122,8 +122,14 @@ class Data:
         return feed.record(str(self._wishes.ranges_from), self._wishes.seed)
 
     def suspicions(self, feed: Feed | None) -> Iterator[str]:
-        """Say what is suspicious about the calibration data, if they were used."""
-        if feed is not None and feed.used and not feed.synthetic:
+        """Say what is suspicious about the calibration data, if they were used.
+
+        Of a model that carries its state the samples are steps of a stream, whose states
+        are zeros at first: there is nothing to say.
+        """
+        said = self._source.manifest
+        steps = said is not None and bool((said.decoding or {}).get("states"))
+        if feed is not None and feed.used and not feed.synthetic and not steps:
             itself = self._source.normalizes_itself
             found = feed.findings(self.preprocessing, normalizes_itself=itself)
             yield from (f"{each.text} {each.remedy}" for each in found)

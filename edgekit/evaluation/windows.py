@@ -9,6 +9,8 @@ import numpy as np
 from edgekit.audio.decisions import load_settings
 from edgekit.audio.scoring import Scorer, open_scorer
 from edgekit.data.frontend import FrontEnd
+from edgekit.data.scores import class_output
+from edgekit.errors import TargetError
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import Subject
 from edgekit.manifest import Manifest
@@ -61,7 +63,7 @@ def windowed(
         manifest: What is said about the model where it does not say it itself.
 
     Raises:
-        TargetError: Its states are not those that its manifest names.
+        TargetError: Its states or its scores are not those that its manifest names.
     """
     said = subject.manifest or manifest
     settings = load_settings(said.decoding) if said and said.task == "keywords" else None
@@ -69,10 +71,12 @@ def windowed(
     arrays = Path(request.path).suffix.lower() in _ARRAYS
     if said is None or settings is None or not settings.states or front_end is None or arrays:
         return subject
-    roles = {each.name: each.role for each in said.outputs}
-    name = subject.scores or next(iter(roles), "")
-    (scores,) = (each for each in subject.model.outputs if each.name == name)
+    name = class_output(subject.model.inputs, subject.model.outputs, said)
+    scores = next((each for each in subject.model.outputs if each.name == name), None)
+    if scores is None:
+        msg = f"{subject.path.name} does not say which of its outputs holds the scores."
+        raise TargetError(msg)
     scorer = open_scorer(subject.model, scores, front_end, settings, logits=False)
     model = Windowed(scorer, scores, front_end, said)
     shapes = {spec.name: spec.shape[1:] for spec in model.inputs}
-    return replace(subject, model=model, shapes=shapes, scores=name)
+    return replace(subject, model=model, shapes=shapes, scores=scores.name)

@@ -12,6 +12,7 @@ from edgekit.evaluation.models import forward
 from edgekit.evaluation.request import DataRequest
 from edgekit.evaluation.subject import Subject, open_data
 from edgekit.evaluation.windows import windowed
+from edgekit.manifest import Output
 
 CLIPS = DataRequest(path="clips")
 
@@ -54,7 +55,18 @@ def test_what_the_model_does_not_say_another_may() -> None:
     said, model.manifest = model.manifest, None  # type: ignore[assignment] # as of a bare file
     request = replace(CLIPS, front_end=FRONT_END)
     assert windowed(subject(model), request).model is model
-    assert windowed(subject(model), request, said).model is not model
+    states_too = (Output(name="next"), *said.outputs)
+    said = replace(said, outputs=states_too)
+    found = windowed(replace(subject(model), scores=None), request, said)
+    assert found.scores == "scores"
+    assert found.classes == 4
+
+
+def test_a_manifest_that_names_no_scores_is_refused() -> None:
+    model = Counter()
+    model.manifest = replace(model.manifest, outputs=(Output(name="next"),))
+    with pytest.raises(TargetError, match="which of its outputs holds the scores"):
+        windowed(subject(model), CLIPS)
 
 
 def test_states_of_another_model_are_refused() -> None:
