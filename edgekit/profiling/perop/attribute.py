@@ -65,7 +65,7 @@ def attribute(graph: SubgraphView, kernels: Sequence[KernelTime]) -> list[Found]
     }
     for number, (part, group) in enumerate(_pairs(parts, _groups(kernels))):
         found |= _shared(graph, part, group, number)
-    return [found[op.index] for op in graph.ops]
+    return [found.get(op.index, Found(index=op.index, ms=0.0)) for op in graph.ops]
 
 
 def _check(graph: SubgraphView, builtin: dict[int, KernelTime]) -> None:
@@ -103,6 +103,8 @@ def _pairs(
     if not parts:
         msg = f"The profiler tells of {len(groups)} partitions in a model without any."
         raise InputError(msg)
+    if not groups:
+        return []
     # The runtime divided the model otherwise: all kernels beside all operators.
     together = [index for part in parts for index in part]
     return [(together, [each for group in groups for each in group])]

@@ -41,6 +41,7 @@ _COMPUTES = {
 # Kernels that XNNPACK adds before or after the one that computes.
 _BEFORE = ("constant pad", "convert", "copy", "static reshape", "transpose")
 _AFTER = ("clamp",)
+_MANY = ("copy", "slice")  # one for each input or output of their operator
 # Operators that XNNPACK may merge into a neighbour, so that no kernel is left of them.
 _MERGED = {
     "CONCATENATION", "DENSIFY", "DEQUANTIZE", "EXPAND_DIMS", "PAD", "QUANTIZE", "RELU",
@@ -131,12 +132,13 @@ def _cost(kernel: str, op: str, *, seen: bool) -> tuple[float, int]:
     words = _words(kernel)
     before, after = words.startswith(_BEFORE), words in _AFTER
     if fits(kernel, op):
-        return (0.0 if not seen else 0.5 if before else _AGAIN), 1
+        again = 0.5 if words.startswith(_MANY) else 1.1 if before else _AGAIN
+        return (again if seen else 0.0), 1
     if after:
         return (0.5 if seen else 1.5), int(seen)
     if before:
         return (1.2 if seen else 1.0), int(seen)
-    return _WRONG, int(seen)
+    return _WRONG, 1
 
 
 @cache
