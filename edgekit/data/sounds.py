@@ -99,7 +99,8 @@ class SoundFile(Closing):
         self._stack.close()
 
     def _unreadable(self, error: Exception) -> DataError:
-        return DataError(f"{self._path} cannot be read as sound: {error}")
+        why = str(getattr(error, "error_string", error)).removeprefix("Error : ")
+        return DataError(f"{self._path} cannot be read as sound: {why}")
 
 
 def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

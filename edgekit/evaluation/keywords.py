@@ -203,6 +203,8 @@ def judge_recordings(
         try:
             judge.add(scored(spotter, each))
         except DataError as error:
+            if len(recordings) == 1:
+                raise
             skipped += 1
             _skip(skipped, len(recordings), error)
     count = f"{len(recordings)} recording{'s' if len(recordings) > 1 else ''}"

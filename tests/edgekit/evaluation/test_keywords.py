@@ -151,6 +151,8 @@ def test_recordings_that_cannot_be_read_are_named(words: Path, tmp_path: Path) -
     (tmp_path / "b.txt").write_text("")
     with pytest.raises(DataError, match=r"1 of 2 recordings cannot be used"):
         evaluate(words, tmp_path)
+    with pytest.raises(DataError, match=r"^\S+b\.wav cannot be read"):
+        evaluate(words, tmp_path / "b.wav")
 
 
 def test_marks_of_another_recording_are_refused(words: Path, tmp_path: Path) -> None:
