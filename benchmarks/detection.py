@@ -79,14 +79,14 @@ TASKS = {
         data="detection/playing-cards",
         least={"map50": 0.95, "map": 0.75},
         epochs=200,
-        wishes={"skip": ("IMG_2396",), "turn": True},
+        wishes={"skip": ("IMG_2396",), "turn": True, "batch": 8},
         empty=("classification/flowers", "detection/bccd"),
     ),
     "bccd": Task(
         data="detection/bccd",
         least={"map50": 0.80},
         epochs=80,
-        wishes={"mirror": True, "turn": True},
+        wishes={"mirror": True, "turn": True, "batch": 8},
     ),
 }
 
