@@ -1,12 +1,17 @@
 """`edgekit profile`: measured latency and memory."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgekit.cli import options, profile_details, tables
 from edgekit.cli.common import Document, command
+from edgekit.records import to_json
+
+if TYPE_CHECKING:
+    from edgekit.profiling.profile import Profile
 
 _COLUMNS = ("min", "p5", "median", "p95", "p99", "max")
 
@@ -64,7 +69,10 @@ def _show_one(found: Document) -> None:
             ("peak memory", None if memory is None else f"{memory:.0f} MiB"),
             ("values between operators", _arena(found["arena_mb"])),
             ("machine", ", ".join(filter(None, [machine["board"], machine["cpu"]]))),
-            ("cores, load", f"{machine['cores']}, {machine['load']}"),
+            (
+                "cores, load",
+                f"{machine['cores']}, {machine['load']}" if machine["cores"] else None,
+            ),
             ("governor", machine["governor"]),
             ("reached by", None if found["on"] == "local" else found["on"]),
             ("temperature", None if None in heat else f"{heat[0]:.0f} to {heat[1]:.0f} °C"),
@@ -159,11 +167,12 @@ def profile(
       edgekit profile model.tflite --on ssh://pi@raspberrypi.local
       edgekit profile model.tflite --on adb:// --benchmark-model android_benchmark_model
       edgekit profile model.tflite --on @devices.toml --json
+      edgekit profile pixel.txt --json
     """
     from edgekit.files import atomic_write
     from edgekit.profiling.node_data import node_data_text
+    from edgekit.profiling.recorded import is_recorded, read_recorded
     from edgekit.profiling.ways import profile_fleet, profile_on
-    from edgekit.records import to_json
 
     how: dict[str, Any] = {
         "backend": backend,
@@ -174,6 +183,11 @@ def profile(
         "target": target,
         "benchmark_model": benchmark_model,
     }
+    if any(is_recorded(each) for each in models):
+        if on != "local" or not all(is_recorded(each) for each in models):
+            msg = "Recorded measurements are read, not run: give them alone, without --on."
+            raise click.UsageError(msg)
+        return _shown([read_recorded(each, target=target) for each in models])
     if node_data is not None and (not operators or len(models) > 1 or on.startswith("@")):
         msg = "--node-data takes the operators of one model on one device: add --per-op."
         raise click.UsageError(msg)
@@ -185,4 +199,9 @@ def profile(
     found = profile_on(on, models, **how)
     if node_data is not None:
         atomic_write(node_data, node_data_text(found))
+    return _shown(found)
+
+
+def _shown(found: "Sequence[Profile]") -> object:
+    """One document, or several in one."""
     return found[0] if len(found) == 1 else {"profiles": to_json(found)}

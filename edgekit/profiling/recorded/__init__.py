@@ -1,5 +1,5 @@
 """Measurements that other tools recorded: benchmark_model and litert-benchmark."""
 
-from edgekit.profiling.recorded.read import SUFFIXES, read_recorded
+from edgekit.profiling.recorded.read import is_recorded, read_recorded
 
-__all__ = ["SUFFIXES", "read_recorded"]
+__all__ = ["is_recorded", "read_recorded"]

@@ -15,9 +15,14 @@ from edgekit.profiling.recorded.operators import read_operators
 from edgekit.profiling.recorded.recording import Recording, unknown_machine
 from edgekit.targets import load_target
 
-SUFFIXES = (".txt", ".log", ".csv", ".json")
+_SUFFIXES = (".txt", ".log", ".csv", ".json")
 _LARGEST = 64 * 2**20
 _TABLE = "benchmark_model (operators)"
+
+
+def is_recorded(path: str | Path) -> bool:
+    """Whether a file is meant as a recorded measurement, by the end of its name."""
+    return Path(path).suffix.lower() in _SUFFIXES
 
 
 def read_recorded(path: str | Path, *, target: str | None = None) -> Profile:

@@ -10,6 +10,7 @@ from edgekit.profiling.profile import Profile
 from edgekit.profiling.ways.address import Address
 
 MEASURE = "edgekit.profiling.profile:profile_many"
+MORE = "edgekit.profiling.thorough:measure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Errand:
     def doing(self) -> str:
         """What is being done, for messages."""
         names = ", ".join(path.name for path in self.files)
-        what = "profiling" if self.function == MEASURE else "working"
+        what = "profiling" if self.function in {MEASURE, MORE} else "working"
         return f"{what} {names}".strip()
 
 
