@@ -116,10 +116,6 @@ def test_profile_measures_one_model_and_several(tmp_path: Path, model: Path) -> 
     assert [each["model"] for each in both["profiles"]] == [str(model), str(other)]
 
 
-def test_what_is_not_available_is_not_offered(model: Path) -> None:
-    assert call("profile", model, "--per-op").exit_code == 2
-
-
 def test_targets_lists_all_and_shows_one_in_full() -> None:
     names = [each["name"] for each in document("targets")]
     assert {"host", "raspberry-pi-4", "coral-usb", "android"} <= set(names)
