@@ -128,11 +128,13 @@ class Tally:
         """Count one recording."""
         self._mean.reset()
         smooth = self._mean.push(scored.scores)
-        foreign = [mark for mark in scored.marks if mark.label not in self._counters]
+        marks = sorted(scored.marks, key=lambda mark: mark.start_s)
+        foreign = [mark for mark in marks if mark.label not in self._counters]
+        spans = _Spans(foreign)
         self.foreign += len(foreign)
-        self.seconds += scored.seconds - _covered(foreign, scored.seconds)
+        self.seconds += scored.seconds - spans.seconds(scored.seconds)
         for each in self._counters.values():
-            each.add(smooth, scored.times, scored.marks, foreign)
+            each.add(smooth, scored.times, marks, spans)
 
     def at(self, thresholds: Mapping[str, float] | None = None) -> tuple[WordCount, ...]:
         """Return what became of each word.
@@ -263,7 +265,7 @@ class _Counter:
         self._counts = np.zeros((len(self.levels), 3), np.int64)  # found, alarms, foreign
 
     def add(
-        self, smooth: Scores, times: Times, marks: Sequence[Mark], foreign: Sequence[Mark]
+        self, smooth: Scores, times: Times, marks: Sequence[Mark], foreign: "_Spans"
     ) -> None:
         said = [mark for mark in marks if mark.label == self._word]
         self.said += len(said)
@@ -302,31 +304,52 @@ class _Counter:
         return _Option(float(middle), cost, (int(used[0]), int(used[1])))
 
 
+class _Spans:
+    """The times that marks cover together, with the time after them.
+
+    Args:
+        marks: By their start.
+    """
+
+    def __init__(self, marks: Sequence[Mark]) -> None:
+        starts = np.array([mark.start_s for mark in marks])
+        ends = np.maximum.accumulate([mark.end_s + WITHIN_S for mark in marks])
+        first = np.ones(len(marks), np.bool_)  # of those that touch each other
+        first[1:] = starts[1:] > ends[:-1]
+        self._starts = starts[first]
+        self._ends = ends[np.roll(first, -1)]
+
+    def seconds(self, length: float) -> float:
+        """Return how much they are of a recording of a length."""
+        inside = np.minimum(self._ends, length) - np.minimum(self._starts, length)
+        return float(inside.sum())
+
+    def count(self, times: Sequence[float]) -> int:
+        """Return how many of some times lie in them."""
+        if not self._starts.size or not times:
+            return 0
+        place = np.searchsorted(self._starts, times, "right") - 1
+        return int(((place >= 0) & (np.asarray(times) <= self._ends[place])).sum())
+
+
 def _judge(
-    heard: Sequence[float], said: Sequence[Mark], foreign: Sequence[Mark]
+    heard: Sequence[float], said: Sequence[Mark], foreign: _Spans
 ) -> tuple[int, int, int]:
     """Count the words found, the false alarms and those in foreign words."""
-    open_marks = sorted(said, key=lambda mark: mark.start_s)
-    alarms = in_foreign = 0
+    waiting: list[Mark] = []
+    found, begun, alarms = 0, 0, []
     for t in heard:
-        hit = next((mark for mark in open_marks if mark.holds(t)), None)
-        if hit is not None:
-            open_marks.remove(hit)
-        elif any(mark.holds(t) for mark in foreign):
-            in_foreign += 1
+        while begun < len(said) and said[begun].start_s <= t:
+            waiting.append(said[begun])
+            begun += 1
+        waiting = [mark for mark in waiting if mark.holds(t)]
+        if waiting:
+            found += 1
+            waiting.pop(0)
         else:
-            alarms += 1
-    return len(said) - len(open_marks), alarms, in_foreign
-
-
-def _covered(marks: Sequence[Mark], seconds: float) -> float:
-    """Return how many seconds marks cover together, with the time after them."""
-    total, end = 0.0, 0.0
-    for mark in sorted(marks, key=lambda mark: mark.start_s):
-        start, last = max(mark.start_s, end), min(mark.end_s + WITHIN_S, seconds)
-        total += max(last - start, 0.0)
-        end = max(end, last)
-    return total
+            alarms.append(t)
+    in_foreign = foreign.count(alarms)
+    return found, len(alarms) - in_foreign, in_foreign
 
 
 def _allowed(rate: float, amount: float) -> int:

@@ -73,6 +73,46 @@ def test_alarms_in_foreign_words_are_counted_apart_and_so_is_their_time() -> Non
     assert found.seconds == pytest.approx(10 - 1 - WITHIN_S)
 
 
+@given(
+    marks=st.lists(
+        st.tuples(st.floats(0, 40), st.floats(0, 5), st.sampled_from(["yes", "maybe"])),
+        max_size=8,
+    ),
+    heard=st.sets(st.integers(0, 499), max_size=30),
+)
+def test_counts_are_those_of_looking_at_every_mark(
+    marks: list[tuple[float, float, str]], heard: set[int]
+) -> None:
+    placed = sorted((Mark(at, at + length, label) for at, length, label in marks), key=_start)
+    counts = tally(
+        scored({place / 10: 0.9 for place in heard}, tuple(placed), 50.0), refractory_s=0.0
+    )
+    times = sorted(place / 10 for place in heard if place - 1 not in heard)
+    said = [mark for mark in placed if mark.label == "yes"]
+    foreign = [mark for mark in placed if mark.label != "yes"]
+    found = alarms = inside = 0
+    for t in times:
+        hit = next((mark for mark in said if mark.holds(t)), None)
+        if hit:
+            said.remove(hit)
+            found += 1
+        elif any(mark.holds(t) for mark in foreign):
+            inside += 1
+        else:
+            alarms += 1
+    yes, _ = counts.at()
+    assert (yes.found, yes.false_alarms, yes.foreign_alarms) == (found, alarms, inside)
+    grid = np.arange(0, 50, 0.01)
+    covered = np.zeros(len(grid), np.bool_)
+    for mark in foreign:
+        covered |= (grid >= mark.start_s) & (grid <= mark.end_s + WITHIN_S)
+    assert counts.seconds == pytest.approx(50 - covered.sum() / 100, abs=0.1)
+
+
+def _start(mark: Mark) -> float:
+    return mark.start_s
+
+
 columns = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50)
 
 
