@@ -31,7 +31,7 @@ print("%s %d.%d %d" % (sys.argv[1], *sys.version_info[:2], 8 * struct.calcsize("
 done
 place=$cache
 while [ ! -d "$place" ]; do place=$(dirname "$place"); done
-say free_kb "$(df -Pk "$place" 2>/dev/null | awk 'NR == 2 {{ print $4 }}')"
+df -Pk "$place" 2>/dev/null | {{ read -r _; read -r _ _ _ free _; say free_kb "$free"; }}
 for each in "$cache"/env-*; do
     [ ! -x "$each/venv/bin/python" ] || say environment "${{each##*/env-}}"
 done

@@ -291,7 +291,7 @@ def small_tools(new_pi: OwnSshd, tmp_path: Path) -> Iterator[Path]:
     """A folder that is the whole PATH of those who log in: the tools of a bare system."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    names = "sh uname tr readlink df awk dirname find cat mkdir rm tar touch mv cmp python3"
+    names = "sh uname tr readlink df dirname find cat mkdir rm tar touch mv cmp python3"
     for name in (*names.split(), "setsid"):
         found = shutil.which(name)
         assert found is not None
