@@ -19,7 +19,7 @@ def test_the_float_model_is_carried() -> None:
 @pytest.mark.parametrize("name", model_names())
 def test_every_model_is_small_and_has_a_card(name: str) -> None:
     path = model_path(name)
-    assert path.stat().st_size <= 300_000
+    assert path.stat().st_size <= 500_000
     card = path.with_name(name.partition(".")[0] + ".md").read_text(encoding="utf-8")
     for part in ("## Data", "## Accuracy", "## How to make it again", "Apache-2.0"):
         assert part in card

@@ -100,7 +100,7 @@ class Synthetic(Closing):
         self._over = False
         rng = np.random.default_rng(seed)
         self._ground = draw_ground(size, rng)
-        ranks = rng.permutation(RANKS)[:_CARDS]
+        ranks = [*rng.permutation(RANKS), *rng.choice(RANKS, _CARDS - len(RANKS))]
         self.cards = tuple(
             _card(str(rank), column, size, rng) for column, rank in enumerate(ranks)
         )
