@@ -39,7 +39,7 @@ def hints(
         partitions: Parts of the model that XNNPACK runs.
         roof: What this machine can do.
     """
-    real = [each for each in ops if each.index >= 0]
+    real = [each for each in ops if each.index >= 0 and each.ms > 0]
     found = [
         *_not_delegated(graph, real),
         *_float_islands(graph, real),
