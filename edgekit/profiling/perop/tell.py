@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import InputError
 from edgekit.guarded import if_it_dies
@@ -77,9 +78,10 @@ def worker(
             model.invoke,
             from_json(Effort, effort, "the effort"),
         )
+    whole_ms = float(typical(np.asarray(wholes)[:, None])[0])
     return Told(
-        kernels=_kernels(shape, rows),
-        whole_ms=float(typical(np.asarray(wholes)[:, None])[0]),
+        kernels=kernel_times(shape, rows, whole_ms),
+        whole_ms=whole_ms,
         runs=len(rows),
         runtime=model.runtime,
         threads=model.threads,
@@ -136,15 +138,29 @@ def _milliseconds(run: Sequence[Event], shape: Shape) -> list[float]:
     return [each.us / 1000 for each in mine]
 
 
-def _kernels(shape: Shape, rows: np.ndarray[Any, Any]) -> tuple[KernelTime, ...]:
-    """Average the runs, and add what XNNPACK cuts off of each kernel."""
-    seen = rows.max(axis=0) > 0
+def kernel_times(
+    shape: Shape, rows: NDArray[np.float64], whole_ms: float
+) -> tuple[KernelTime, ...]:
+    """Average the runs, and add what XNNPACK cuts off.
+
+    It tells whole microseconds, so half of one is missing of each kernel on average; but all
+    that is missing is never more than what the whole takes beyond the kernels.
+
+    Args:
+        shape: Name, teller and number of each kernel.
+        rows: Milliseconds, shape (runs, kernels).
+        whole_ms: One run of the whole model.
+    """
+    times = typical(rows)
+    cut_off = (rows.max(axis=0) > 0) & np.array([kind == XNNPACK for _, kind, _ in shape])
+    room = (whole_ms - float(times.sum())) / max(1, int(cut_off.sum()))
+    times = times + cut_off * float(np.clip(room, 0.0, _CUT_OFF_MS))
     return tuple(
         KernelTime(
             kernel=tag,
             op=number if kind == BUILTIN else None,
             first=kind == XNNPACK and number == 0,
-            ms=float(ms) + (_CUT_OFF_MS if kind == XNNPACK and whole else 0.0),
+            ms=float(ms),
         )
-        for (tag, kind, number), ms, whole in zip(shape, typical(rows), seen, strict=True)
+        for (tag, kind, number), ms in zip(shape, times, strict=True)
     )

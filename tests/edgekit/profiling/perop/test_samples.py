@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edgekit.profiling.perop.samples import Effort, alternate, typical
+from edgekit.profiling.perop.tell import kernel_times
 
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 5)),
@@ -45,3 +46,23 @@ def test_a_slow_model_ends_with_its_time() -> None:
         lambda count: [[1.0]] * count, lambda: None, Effort(min_runs=10**9, max_s=0.05)
     )
     assert len(rows) >= 3
+
+
+KERNELS = (("Add (ND)", 8, 0), ("SOFTMAX", 2, 1), ("Copy (NC, X8)", 8, 0))
+
+
+@pytest.mark.parametrize(
+    ("whole_ms", "found"),
+    [
+        pytest.param(
+            0.020, [0.0105, 0.004, 0.0], id="half a microsecond of each that took one"
+        ),
+        pytest.param(0.0142, [0.0102, 0.004, 0.0], id="no more than there is room for"),
+        pytest.param(0.010, [0.010, 0.004, 0.0], id="no room"),
+    ],
+)
+def test_what_xnnpack_cuts_off_is_added(whole_ms: float, found: list[float]) -> None:
+    rows = np.tile([0.010, 0.004, 0.0], (10, 1))
+    times = kernel_times(KERNELS, rows, whole_ms)
+    assert [each.ms for each in times] == pytest.approx(found)
+    assert [(each.op, each.first) for each in times] == [(None, True), (1, False), (None, True)]
