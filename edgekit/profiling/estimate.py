@@ -191,6 +191,21 @@ def calibrated(
     )
 
 
+def model_ms(model: Model, device: Target, law: Calibration) -> float:
+    """Return the typical time of a model by the law of a device, with the target's threads.
+
+    Args:
+        model: What its operators cost.
+        device: The target.
+        law: Of the device.
+    """
+    setting = _setting(law, device, None)
+    by_key = setting.by_key()
+    found = sums(model, by_key)
+    rough = sum(_rough_us(c, by_key) for c in model.costs if c.index in found.uncovered)
+    return (time_us(found, setting.between) + rough) / 1000
+
+
 def _setting(law: Calibration, device: Target, threads: int | None) -> Setting:
     by_threads = {each.threads: each for each in law.settings}
     if threads is not None and threads not in by_threads:

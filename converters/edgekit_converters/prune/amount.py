@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.errors import TargetError, UsageError
-from edgekit.targets import load_target
+from edgekit.profiling.calibration.record import Calibration, default_path
+from edgekit.targets import Target, load_target
 
 Kind = Literal[
     "channels", "macs", "latency", "magnitude", "2:4", "block", "clusters", "activations"
@@ -145,22 +146,43 @@ def complete(method: str | None, text: str | None) -> Amount:
 
 
 def checked(text: str) -> Amount:
-    """Read an amount that must be possible here: latency counts where it can be measured.
+    """Read an amount that must be possible here: latency counts where it can be told.
+
+    That is on this machine, and on targets that were calibrated.
 
     Raises:
         UsageError: It makes no sense, or there is no such target.
+        RecordError: The calibration of that target is wrong, or of another runtime.
         TargetError: Nothing tells the latency on that target.
     """
     found = parse(text)
-    if found.target is not None and load_target(found.target).name != "host":
-        msg = (
-            f"{found} needs the times of single operators on {found.target}, and edgekit has "
-            "none.\n"
-            f"Prune by macs:{found.share:g} and measure on the device with edgekit profile, or "
-            f"run edgekit on the device with latency:{found.share:g}@host."
-        )
-        raise TargetError(msg)
+    if found.target is None:
+        return found
+    target = load_target(found.target)
+    if target.name == "host":
+        return found
+    place = default_path(target.name)
+    if target.delegate != "cpu" or not place.is_file():
+        raise TargetError(_untold(found, target))
+    Calibration.read(place).check(target, place)
     return found
+
+
+def _untold(amount: Amount, target: Target) -> str:
+    share = f"{amount.share:g}"
+    remedy = (
+        f"Make them on the device with edgekit calibrate-device --target {target.name}, or "
+        if target.delegate == "cpu"
+        else ""
+    )
+    advice = (
+        f"prune by macs:{share} and measure on the device with edgekit profile, or run edgekit "
+        f"on the device with latency:{share}@host."
+    )
+    return (
+        f"{amount} needs the times of single operators on {amount.target}, and edgekit has "
+        f"none.\n{remedy}{advice if remedy else advice[0].upper() + advice[1:]}"
+    )
 
 
 def check_steps(amount: Amount, steps: int, epochs: int) -> None:

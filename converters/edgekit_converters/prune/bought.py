@@ -14,6 +14,7 @@ from edgekit.evaluation.evaluate import Evaluation, evaluate
 from edgekit.manifest import Overrides
 from edgekit.measure import Summary
 from edgekit.profiling.profile import profile_many
+from edgekit.targets import load_target
 from edgekit_converters.prune.amount import Amount, Method
 
 _log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def advice(amount: Amount, before: Side, after: Side) -> str | None:
     """Say in one sentence where a pruning bought less speed than one may expect.
 
     1. Zeros bought none: why, and what would buy it.
-    2. A share of the latency was asked for, and less is gone.
+    2. A share of the latency was asked for on this machine, and less is gone.
     """
     if before.latency_ms is None or after.latency_ms is None:
         return None
@@ -141,7 +142,8 @@ def advice(amount: Amount, before: Side, after: Side) -> str | None:
     if amount.method in _WHY_NOT and gone < _NOISE:
         why = f"because {_WHY_NOT[amount.method]}; --method channels makes a model faster"
         return f"No speed was bought: {times}, {why}."
-    if amount.kind == "latency" and gone < amount.share - _NOISE / 2:
+    here = amount.target is not None and load_target(amount.target).name == "host"
+    if amount.kind == "latency" and here and gone < amount.share - _NOISE / 2:
         busy = "The machine may be busy: ask again when it is idle, or ask for more"
         return (
             f"{amount.share:.0%} of the time were to go, and {gone:.0%} went: {times}. {busy}."

@@ -4,6 +4,7 @@ An operator's time on a device is a sum of these numbers, each times a coefficie
 device that is 0 or more: see `fit`.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,15 @@ def cost(graph: Graph, op: OpView) -> Cost:
         counts=_counts(graph, op, inputs, outputs),
         free=_is_free(op, outputs),
     )
+
+
+def as_int8(found: Cost) -> Cost:
+    """Return what an operator on floats costs once its values are int8."""
+    *counted, read, written, weights = found.counts
+    if found.dtype != "float32":
+        return found
+    quarters = (read / 4, written / 4, weights / 4)
+    return dataclasses.replace(found, dtype="int8", counts=(*counted, *quarters))
 
 
 def _is_free(op: OpView, outputs: list[TensorView]) -> bool:

@@ -25,7 +25,8 @@ from edgekit.profiling.calibration.law import (
 from edgekit.profiling.calibration.nnls import nnls
 from edgekit.profiling.calibration.op_set import Timed
 
-COVERAGE = 0.9  # of the interval around an estimate
+COVERAGE = 0.9  # of the interval around an estimate, as it is stated
+_RANK = 0.95  # of the nets that it holds: models are not of the same families as these nets
 _LEAST_US = 0.02  # an operator's time after the cost of a run is taken off
 _FLOOR_US = 0.5  # errors of faster operators count as if they took so long
 _SAMPLES_EACH = 2  # coefficient of a law
@@ -125,9 +126,16 @@ def fit_between(nets: Sequence[Net], laws: Sequence[Law]) -> tuple[Between, Accu
     by_key = {law.key: law for law in laws}
     found = [sums(net.model, by_key) for net in nets]
     us = np.array([net.us for net in nets])
-    errors = {cache: _left_out(found, us, cache) for cache in _CACHES}
-    best = min(_CACHES, key=lambda cache: float(np.abs(np.log(errors[cache])).mean()))
-    return _solve(found, us, best), _accuracy(errors[best])
+    between = min(
+        (_solve(found, us, cache) for cache in _CACHES),
+        key=lambda law: _distance(found, us, law),
+    )
+    return between, _accuracy(_left_out(found, us, between.cache_bytes))
+
+
+def _distance(found: Sequence[Sums], us: Array, law: Between) -> float:
+    told = np.array([time_us(each, law) for each in found])
+    return float(np.abs(np.log(told / us)).mean())
 
 
 def _columns(found: Sequence[Sums], cache: float) -> Array:
@@ -139,6 +147,7 @@ def _columns(found: Sequence[Sums], cache: float) -> Array:
                 each.handovers,
                 max(0.0, each.weight_bytes - cache),
                 each.moved_bytes,
+                each.operators,
             ]
             for each in found
         ]
@@ -162,7 +171,7 @@ def _solve(found: Sequence[Sums], us: Array, cache: float) -> Between:
         error = np.abs(matrix @ solved - 1.0)
         weights = np.sqrt(np.minimum(1.0, _OUTLIER / np.maximum(error, _OUTLIER)))
     factors = solved[: len(GROUPS)].tolist()
-    run, handover, cold, moved = solved[len(GROUPS) :].tolist()
+    run, handover, cold, moved, operator = solved[len(GROUPS) :].tolist()
     return Between(
         factors=dict(zip(GROUPS, factors, strict=True)),
         run_us=run,
@@ -170,6 +179,7 @@ def _solve(found: Sequence[Sums], us: Array, cache: float) -> Between:
         cold_us=cold,
         cache_bytes=cache,
         moved_us=moved,
+        operator_us=operator,
     )
 
 
@@ -187,11 +197,11 @@ def _accuracy(ratios: Array) -> Accuracy:
     """Sum up; the interval holds the truth of one more net with the stated chance.
 
     By the rank of the errors (split conformal prediction): of n nets and one more, each
-    is the worst with the same chance.
+    is the worst with the same chance. It is wider than that by a margin, see `_RANK`.
     """
     errors = np.sort(np.abs(1 / ratios - 1))
     count = len(ratios)
-    rank = min(count, math.ceil(COVERAGE * (count + 1)))
+    rank = min(count, math.ceil(_RANK * (count + 1)))
     reach = max(math.log1p(_NARROWEST), float(np.sort(np.abs(np.log(ratios)))[rank - 1]))
     return Accuracy(
         nets=count,

@@ -59,6 +59,7 @@ class Between:
         cold_us: Each byte of weights that the caches do not hold from run to run.
         cache_bytes: Bytes of weights that they hold.
         moved_us: Each byte of values that operators read and write, beyond their own time.
+        operator_us: Each operator, beyond its own time.
     """
 
     factors: dict[str, float]
@@ -67,6 +68,7 @@ class Between:
     cold_us: float
     cache_bytes: float
     moved_us: float
+    operator_us: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Sums:
         handovers: Parts beyond the first.
         weight_bytes: Of all operators, each limited to what a cache can hold.
         moved_bytes: Of values read and written.
+        operators: How many take time.
         uncovered: Why operators cannot be told, by their number.
         undelegated: Operators that the delegate does not take though it takes others.
     """
@@ -86,6 +89,7 @@ class Sums:
     handovers: int
     weight_bytes: float
     moved_bytes: float
+    operators: int
     uncovered: dict[int, str]
     undelegated: tuple[int, ...]
 
@@ -184,15 +188,20 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
         moved += cost.moved_bytes
     taken = delegated(model.costs, laws)
     parts = rounds(model.graph.ops, [op.index in taken for op in model.graph.ops])
-    left = [c.index for c in model.costs if not c.free and c.index not in taken]
+    left = [c.index for c in model.costs if not c.free and _refused(laws.get(c.key))]
     return Sums(
         alone_us=alone,
         handovers=max(0, len(parts) - 1),
         weight_bytes=weights,
         moved_bytes=moved,
+        operators=sum(not cost.free for cost in model.costs),
         uncovered=uncovered,
         undelegated=tuple(left) if taken else (),
     )
+
+
+def _refused(law: Law | None) -> bool:
+    return law is not None and not law.delegated
 
 
 def delegated(every: Sequence[Cost], laws: Mapping[str, Law]) -> set[int]:
@@ -215,4 +224,5 @@ def time_us(found: Sums, between: Between) -> float:
         + between.handover_us * found.handovers
         + between.cold_us * cold
         + between.moved_us * found.moved_bytes
+        + between.operator_us * found.operators
     )

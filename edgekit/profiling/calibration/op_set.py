@@ -180,7 +180,7 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_twice("ADD"), _MAPS[:6]),
     (_twice("MUL"), _MAPS[1:4]),
     (_a_channel("MUL"), _MAPS[1:5]),
-    (_twice("SUB"), _MAPS[2:3]),
+    (_twice("SUB"), _MAPS[2:4]),
     (_a_channel("ADD"), _MAPS[2:4]),
     (_a_channel("SUB"), (*_MAPS[2:4], (224, 3))),
     (lambda net, row: net.mean(_map(net, row)), _MAPS[1:6]),
