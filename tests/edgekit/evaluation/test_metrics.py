@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from edgekit.audio.decisions import Settings
 from edgekit.errors import UsageError
 from edgekit.evaluation.boxes import MeanPrecision, MeanPrecision50
+from edgekit.evaluation.keywords import FalseRejects
 from edgekit.evaluation.metrics import Accuracy, Agreement, Metric, Sqnr, decibel, top1
 from edgekit.evaluation.table import METRICS
 
@@ -112,6 +114,7 @@ def test_every_metric_is_named_as_in_the_table() -> None:
         "map50": MeanPrecision50(["a"]),
         "map": MeanPrecision(["a"]),
         "sqnr_db": Sqnr(),
+        "false_rejects": FalseRejects(["a"], Settings()),
     }
     assert made.keys() == METRICS.keys()
     assert all(metric.score().metric == name for name, metric in made.items())
