@@ -1,12 +1,17 @@
 """How an amount is written."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_device import Device
 
-from edgekit.errors import TargetError, UnknownName, UsageError
+from edgekit.errors import RecordError, TargetError, UnknownName, UsageError
+from edgekit.profiling.calibration.device import calibration
+from edgekit.profiling.calibration.record import default_path
 from edgekit_converters.prune.amount import (
     METHOD_OF,
     Amount,
@@ -92,7 +97,10 @@ def test_an_unknown_kind_lists_the_known_ones(text: str) -> None:
         parse(text)
 
 
-def test_latency_counts_where_it_can_be_measured() -> None:
+def test_latency_counts_where_it_can_be_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert checked("latency:0.5@host").target == "host"
     with pytest.raises(UsageError, match="@host"):
         checked("latency:0.5")
@@ -103,10 +111,25 @@ def test_latency_counts_where_it_can_be_measured() -> None:
     assert str(caught.value) == (
         "latency:0.5@raspberry-pi-4 needs the times of single operators on raspberry-pi-4, and "
         "edgekit has none.\n"
-        "Prune by macs:0.5 and measure on the device with edgekit profile, or run edgekit on "
+        "Make them on the device with edgekit calibrate-device --target raspberry-pi-4, or "
+        "prune by macs:0.5 and measure on the device with edgekit profile, or run edgekit on "
         "the device with latency:0.5@host."
     )
     assert caught.value.exit_code == 4
+    with pytest.raises(TargetError, match=r"none\.\nPrune by macs:0.5"):
+        checked("latency:0.5@coral-usb")
+
+
+def test_latency_counts_on_a_target_that_was_calibrated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    law = calibration(Device().session(), "raspberry-pi-4")
+    law.write(default_path("raspberry-pi-4"))
+    assert checked("latency:0.5@raspberry-pi-4").target == "raspberry-pi-4"
+    replace(law, runtime="ai-edge-litert 1.4.0").write(default_path("raspberry-pi-4"))
+    with pytest.raises(RecordError, match=r"made with ai-edge-litert 1\.4\.0"):
+        checked("latency:0.5@raspberry-pi-4")
 
 
 def test_steps_need_channels_and_epochs() -> None:

@@ -8,9 +8,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from made_up_device import Device
 
 from edgekit.data import Dataset, open_dataset
 from edgekit.errors import UsageError
+from edgekit.profiling.calibration.device import calibration
+from edgekit.profiling.calibration.record import default_path
 from edgekit_converters.prune import latency, prune
 from edgekit_converters.prune.groups import find
 from edgekit_converters.prune.job import cost
@@ -116,6 +119,21 @@ def test_a_model_is_timed_against_a_smaller_one(tmp_path: Path) -> None:
     model = net()
     race = latency._Race(model, tmp_path)
     assert race.ratio(prune(model, "macs:0.5").model) > 0
+
+
+def test_time_on_a_calibrated_target_is_told_by_its_law(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    law = calibration(Device().session(), "raspberry-pi-4")
+    law.write(default_path("raspberry-pi-4"))
+    model = net()
+    found = prune(model, "latency:0.3@raspberry-pi-4")
+    told = latency._Told(model, tmp_path, "raspberry-pi-4")
+    assert told.ratio(model) == pytest.approx(1.0)
+    assert 0.5 < told.ratio(found.model) <= 0.7
+    with pytest.raises(UsageError, match="raspberry-pi-4 does not save that much"):
+        prune(model, "latency:0.95@raspberry-pi-4")
 
 
 def test_a_group_remembers_how_many_channels_it_had() -> None:
