@@ -174,7 +174,8 @@ class Manifest:
         preprocessing: For pictures; None for models that take no pictures.
         front_end: Parameters of the sound front end; None for models that take no sound.
         outputs: Role of each output, by name.
-        decoding: Anchors and box coding of a detector; None elsewhere.
+        decoding: Anchors and box coding of a detector, or how the scores of a keyword model
+            become words; None elsewhere.
         target: Name of the target profile the artifact was made for.
         scheme: `int8`, `int16x8`, `dynamic`, `float16`, `weight-only` or `float32`.
         source: The file it was made from.
