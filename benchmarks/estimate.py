@@ -7,10 +7,33 @@ and no part of them, is among what `edgekit calibrate-device` times.
 
 A model is ordinary if every operator is covered by the calibration, its shapes are fixed
 and it takes 100 us or more. Which ones are is found by the run, not listed here.
+
+This machine is calibrated, then the models are measured in turns, some at a time, and what
+was measured is held against the estimates and their ranges. Beside them stands what MACs
+alone tell, at the rate of the other models of the same type. The machine must do nothing
+else; where it does, --statistic p5 takes the fast runs instead of the median.
+
+    EDGEKIT_DATA=... python benchmarks/estimate.py --models DIR [--calibration FILE.toml]
+        [--threads N] [--seconds S] [--statistic median|p5] [--json FILE]
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from edgekit.errors import EdgekitError
+from edgekit.flatbuffer import Graph
+from edgekit.measure import Summary
+from edgekit.profiling.calibration.device import calibrate_device
+from edgekit.profiling.estimate import Estimate, estimate
+from edgekit.profiling.profile import profile_many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +107,188 @@ FILES = (
     "edgetpu/test_data/deeplabv3_mnv2_dm05_pascal_quant.tflite",
     "edgetpu/test_data/movenet_single_pose_lightning_ptq.tflite",
 )
+
+LEAST_US = 100.0
+TOGETHER = 6  # models that are measured in turns
+CALIBRATING = 8  # samples of random pixels: ranges decide nothing about time
+
+
+def built(net: Application, folder: Path) -> Path:
+    """Build and convert an architecture, unless that was done before."""
+    path = folder / f"{net.title}.tflite"
+    if path.is_file():
+        return path
+    import keras
+    import tensorflow as tf
+    from plain_converter import convert
+
+    keras.utils.set_random_seed(1)
+    width = {} if net.width is None else {"alpha": net.width}
+    make = getattr(keras.applications, net.name)
+    model = make(input_shape=(net.size, net.size, 3), weights=None, **width)
+    if net.scheme == "int8":
+        random = np.random.default_rng(0)
+        shape = (CALIBRATING, net.size, net.size, 3)
+        content = convert(model, 255 * random.random(shape, np.float32))
+    else:
+        inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]))
+        fixed = keras.Model(inputs, model(inputs))
+        content = tf.lite.TFLiteConverter.from_keras_model(fixed).convert()
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One model, told and measured.
+
+    Attributes:
+        model: Its name.
+        truth_ms: As measured.
+        told: The estimate.
+        error: Of the estimate, as a share of the truth.
+        held: The range holds the truth.
+        ordinary: See above.
+        macs: Of the model.
+        integer: Its values are integers.
+        spread: Median of the runs over the fast ones; far above 1 on a busy machine.
+    """
+
+    model: str
+    truth_ms: float
+    told: Estimate
+    error: float
+    held: bool
+    ordinary: bool
+    macs: int
+    integer: bool
+    spread: float
+
+
+def judge(path: Path, latency: Summary, told: Estimate, statistic: str) -> Judged:
+    """Hold an estimate against what was measured."""
+    truth = float(getattr(latency, statistic))
+    graph = Graph(path)
+    return Judged(
+        model=path.stem,
+        truth_ms=truth,
+        told=told,
+        error=told.latency_ms / truth - 1,
+        held=told.low_ms <= truth <= told.high_ms,
+        ordinary=not told.uncovered and not open_shapes(graph) and 1000 * truth >= LEAST_US,
+        macs=sum(graph.macs(op) for op in graph.ops),
+        integer=not any(each.is_float for each in graph.main.tensors if each.is_constant),
+        spread=latency.median / latency.p5,
+    )
+
+
+def open_shapes(graph: Graph) -> bool:
+    """Whether a dimension other than the batch is open."""
+    return any(min(each.shape_signature[1:], default=0) < 0 for each in graph.dynamic_tensors)
+
+
+def by_macs(every: Sequence[Judged]) -> list[float]:
+    """Return the errors of MACs alone, at the median rate of the other models of the type."""
+    errors = []
+    for one in every:
+        rates = [
+            other.truth_ms / other.macs
+            for other in every
+            if other is not one and other.integer == one.integer and other.macs
+        ]
+        if rates and one.macs:
+            errors.append(float(np.median(rates)) * one.macs / one.truth_ms - 1)
+    return errors
+
+
+def measured(paths: Sequence[Path], threads: int) -> list[Summary | None]:
+    """Measure the models, some at a time in turns; None where one cannot be run."""
+    found: list[Summary | None] = []
+    for begin in range(0, len(paths), TOGETHER):
+        batch = paths[begin : begin + TOGETHER]
+        try:
+            profiles = profile_many(batch, threads=threads)
+            found += [each.latency_ms for each in profiles]
+        except EdgekitError:
+            found += [one(path, threads) for path in batch]
+    return found
+
+
+def one(path: Path, threads: int) -> Summary | None:
+    """Measure one model alone."""
+    try:
+        return profile_many([path], threads=threads)[0].latency_ms
+    except EdgekitError as error:
+        print(f"{path.name} cannot be measured: {error}")
+        return None
+
+
+def show(every: Sequence[Judged]) -> dict[str, Any]:
+    """Print what came out, and return it in numbers."""
+    for each in sorted(every, key=lambda judged: (not judged.ordinary, abs(judged.error))):
+        print(
+            f"{each.model:42} {each.truth_ms:9.3f} ms  told {each.told.latency_ms:9.3f} "
+            f"({each.told.low_ms:.3f} to {each.told.high_ms:.3f})  {each.error:+6.1%}  "
+            f"{'' if each.held else 'not held  '}{'' if each.ordinary else 'not ordinary  '}"
+            f"{'' if each.spread < 1.2 else f'busy x {each.spread:.1f}'}"
+        )
+    ordinary = [each for each in every if each.ordinary]
+    numbers: dict[str, Any] = {"models": len(every), "ordinary": len(ordinary)}
+    if ordinary:
+        errors = np.abs([each.error for each in ordinary])
+        alone = np.abs(by_macs(ordinary))
+        numbers |= {
+            "within_10pct": float((errors <= 0.1).mean()),
+            "within_20pct": float((errors <= 0.2).mean()),
+            "median_error": float(np.median(errors)),
+            "macs_within_10pct": float((alone <= 0.1).mean()),
+            "held": float(np.mean([each.held for each in ordinary])),
+        }
+    numbers["held_of_all"] = float(np.mean([each.held for each in every]))
+    for name, value in numbers.items():
+        print(f"{name:20} {value:.3g}")
+    return numbers
+
+
+def main() -> None:
+    """Calibrate, measure, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--calibration", type=Path, metavar="FILE.toml")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=100.0)
+    parser.add_argument("--statistic", choices=("median", "p5"), default="median")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    data = Path(os.environ["EDGEKIT_DATA"])
+    paths = [built(net, options.models) for net in APPLICATIONS]
+    paths += [data / name for name in FILES]
+    with tempfile.TemporaryDirectory() as folder:
+        law = options.calibration or Path(folder) / "host.toml"
+        if not options.calibration:
+            done = calibrate_device(
+                threads=(options.threads,),
+                seconds=options.seconds,
+                output=law,
+                even_if_busy=options.statistic == "p5",
+            )
+            print(f"Calibrated: {done.error_within_10pct:.0%} of nets within 10 %")
+        told = [
+            estimate(path, target="host", calibration=law, threads=options.threads)
+            for path in paths
+        ]
+    latencies = measured(paths, options.threads)
+    every = [
+        judge(path, latency, each, options.statistic)
+        for path, latency, each in zip(paths, latencies, told, strict=True)
+        if latency is not None
+    ]
+    numbers = show(every)
+    if options.json:
+        document = {"schema": 1, **numbers, "judged": [asdict(each) for each in every]}
+        options.json.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
