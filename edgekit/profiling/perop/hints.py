@@ -5,7 +5,7 @@ from itertools import groupby
 
 from edgekit.flatbuffer.graph import Graph
 from edgekit.profiling.perop.records import Hint, OpTime, Roof
-from edgekit.profiling.perop.roof import computes_with
+from edgekit.profiling.perop.roof import computes_with, multiplies
 
 _WORTH = 0.02  # of the whole run: less is not worth a word
 _CHANNELS = 8  # that the kernels compute at a time
@@ -149,7 +149,7 @@ def _float_products(graph: Graph, ops: list[OpTime], roof: Roof | None) -> list[
         (
             each
             for each in ops
-            if each.macs and computes_with(graph.ops[each.index], graph) == "float32"
+            if each.macs and multiplies(graph.ops[each.index], graph) == "float32"
         ),
         lambda count, share: (
             f"{_times(count, 'layer')} multiply floats: {share} of the time. This machine does "

@@ -1,7 +1,9 @@
 """Measure the time of each operator: by the runtime's profiler, else each of them alone."""
 
+import importlib.util
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,17 +14,17 @@ from edgekit.profiling.perop.attribute import Found, attribute
 from edgekit.profiling.perop.cutting import Cut
 from edgekit.profiling.perop.hints import hints
 from edgekit.profiling.perop.records import OVERHEAD, OpTime, PerOp, Roof
-from edgekit.profiling.perop.roof import TYPES, bound, computes_with, moved
+from edgekit.profiling.perop.roof import TYPES, bound, moved, multiplies
 from edgekit.profiling.perop.samples import Effort
 from edgekit.profiling.perop.tell import BACKEND, Told
 from edgekit.records import from_json
-from edgekit.runtime import open_backend
 from edgekit.runtime.delegates import parse
 
 Method = Literal["auto", "profiler", "cut"]
 METHODS: tuple[Method, ...] = ("auto", "profiler", "cut")
 _TIMEOUT_S = 600.0
 _MOST_CRASHES = 5
+_SHORT_MS = 0.002  # the profiler tells whole microseconds: kernels must take two on average
 _FAR = 0.1  # a sum that misses the whole by more is told
 
 
@@ -44,7 +46,7 @@ def per_op(
         delegate: Accelerator; None is the CPU.
         runs: Exactly so many runs; None for at least 60 and two seconds.
         method: `profiler` takes what the runtime tells, `cut` runs each operator alone,
-            `auto` does the first where it works.
+            `auto` does the first where it works and operators are long enough for it.
 
     Returns:
         ops: The operators in the order of the model, then one row for what is between them.
@@ -56,96 +58,121 @@ def per_op(
     """
     if method not in METHODS:
         raise UnknownName(kind="way of measuring operators", name=method, known=[*METHODS])
-    graph = Graph(path)
-    effort = Effort(runs=runs)
-    notes: list[str] = []
-    reason = _no_profiler(backend, delegate)
+    case = _Case(Graph(path), path, backend, threads, delegate, Effort(runs=runs))
+    reason = _no_profiler(case)
     if method == "profiler" and reason:
         raise UsageError(reason)
+    notes: list[str] = []
+    kernels: list[Found] = []
     if method != "cut" and not reason:
         try:
-            return _told(graph, path, threads, effort)
+            kernels, told = _told(case)
         except EdgekitError as error:
             if method == "profiler":
                 raise
             first = str(error).partition("\n")[0]
             notes.append(f"The runtime's profiler could not be used: {first}")
-    return _cut(graph, path, (backend, threads, delegate), effort, notes)
+        else:
+            if method == "profiler" or not _too_short(told):
+                between = max(0.0, told.whole_ms - sum(each.ms for each in kernels))
+                return _documents(case.graph, kernels, told, between, [])
+            notes.append(
+                "The runtime's profiler tells whole microseconds, too coarse for operators as "
+                "short as these; each was run alone instead."
+            )
+    return _cut(case, kernels, notes)
 
 
-def _no_profiler(backend: str, delegate: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is measured, and how; the fields are the arguments of `per_op`."""
+
+    graph: Graph
+    path: Path
+    backend: str
+    threads: int | None
+    delegate: str | None
+    effort: Effort
+
+
+def _no_profiler(case: _Case) -> str:
     """Why the runtime's profiler is out of question; '' if it is not."""
-    name = parse(delegate)[0]
+    name = parse(case.delegate)[0]
     if name not in {"cpu", "xnnpack"}:
         return f"The runtime's profiler knows the CPU only, not the delegate {name}."
-    package = backend if backend != "auto" else open_backend().name
-    return "" if package == BACKEND else f"{package} has no profiler; {BACKEND} has one."
+    if case.backend not in {"auto", BACKEND}:
+        return f"{case.backend} has no profiler; {BACKEND} has one."
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        return f"{BACKEND}, which has a profiler, is not installed."
+    return ""
+
+
+def _too_short(told: Told) -> bool:
+    return told.whole_ms < _SHORT_MS * len(told.kernels)
 
 
 def _types(graph: Graph) -> list[str]:
     """What the products of a model compute with; int8 is always worth knowing."""
-    found = {computes_with(op, graph) for op in graph.ops if graph.macs(op)}
+    found = {multiplies(op, graph) for op in graph.ops if graph.macs(op)}
     return [each for each in TYPES if each in found | {"int8"}]
 
 
-def _told(
-    graph: Graph, path: Path, threads: int | None, effort: Effort
-) -> tuple[tuple[OpTime, ...], PerOp]:
+def _told(case: _Case) -> tuple[list[Found], Told]:
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         answer = guard.call(
             "edgekit.profiling.perop.tell:worker",
-            doing=f"profiling the operators of {path.name}",
+            doing=f"profiling the operators of {case.path.name}",
             timeout_s=_TIMEOUT_S,
-            path=str(path.resolve()),
+            path=str(case.path.resolve()),
             probe_path=str(Path(folder, "probe.tflite")),
-            threads=threads,
-            types=_types(graph),
-            effort=effort,
+            threads=case.threads,
+            types=_types(case.graph),
+            effort=case.effort,
         )
     told = from_json(Told, answer, "the times of the kernels")
-    found = attribute(graph.main, told.kernels)
-    between = max(0.0, told.whole_ms - sum(each.ms for each in found))
-    return _documents(graph, found, told, between, [])
+    return attribute(case.graph.main, told.kernels), told
 
 
 def _cut(
-    graph: Graph,
-    path: Path,
-    how: tuple[str, int | None, str | None],
-    effort: Effort,
-    notes: list[str],
+    case: _Case, kernels: Sequence[Found], notes: list[str]
 ) -> tuple[tuple[OpTime, ...], PerOp]:
-    cut = _without_crashes(graph, path, how, effort)
-    names = [f"{index} {graph.ops[index].op} ({why})" for index, why in cut.left_out]
+    """Run each operator alone; `kernels` is what the profiler told of each, if it did."""
+    cut = _without_crashes(case)
+    names = [f"{index} {case.graph.ops[index].op} ({why})" for index, why in cut.left_out]
     if names:
         notes.append(f"Could not be run alone, and count as nothing: {'; '.join(names[:8])}")
-    return _documents(graph, list(cut.ops), cut, cut.least_ms, notes)
+    found = (
+        [_named(*each) for each in zip(cut.ops, kernels, strict=True)] if kernels else cut.ops
+    )
+    return _documents(case.graph, found, cut, cut.least_ms, notes)
 
 
-def _without_crashes(
-    graph: Graph, path: Path, how: tuple[str, int | None, str | None], effort: Effort
-) -> Cut:
+def _named(alone: Found, told: Found) -> Found:
+    """Say what computes an operator; one that is merged in the whole takes no time there."""
+    return replace(told, ms=alone.ms if told.kernel else 0.0)
+
+
+def _without_crashes(case: _Case) -> Cut:
     """Run each operator alone; leave out those that a child dies of.
 
     Raises:
         CrashError: It dies of too many, or of something else.
     """
     skip: dict[str, str] = {}
-    backend, threads, delegate = how
     while True:
         last = [-1]
         try:
             answer = guard.call(
                 "edgekit.profiling.perop.cutting:worker",
-                doing=f"running the operators of {path.name} alone",
+                doing=f"running the operators of {case.path.name} alone",
                 timeout_s=_TIMEOUT_S,
                 hear=last.append,
-                path=str(path.resolve()),
-                backend=backend,
-                threads=threads,
-                delegate=delegate,
-                types=_types(graph),
-                effort=effort,
+                path=str(case.path.resolve()),
+                backend=case.backend,
+                threads=case.threads,
+                delegate=case.delegate,
+                types=_types(case.graph),
+                effort=case.effort,
                 skip=skip,
             )
         except CrashError:
@@ -182,7 +209,7 @@ def _documents(
             f"The operators and what is between them make {total:.3g} ms; the whole takes "
             f"{measured.whole_ms:.3g} ms. Trust the shares more than the times."
         )
-    partitions = len(parts) if method == "profiler" else None
+    partitions = len(parts) if method == "profiler" or parts else None
     return tuple(rows), PerOp(
         method=method,
         runtime=measured.runtime,
@@ -202,7 +229,7 @@ def _documents(
 def _row(graph: Graph, found: Found, total_ms: float, roof: Roof) -> OpTime:
     op = graph.ops[found.index]
     macs, size = graph.macs(op), moved(op, graph)
-    limited, least_ms = bound(macs, size, computes_with(op, graph), roof)
+    limited, least_ms = bound(macs, size, multiplies(op, graph), roof)
     ran = found.ms > 0
     return OpTime(
         index=found.index,

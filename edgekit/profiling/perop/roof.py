@@ -47,11 +47,6 @@ def roof(types: Iterable[str], *, backend: Backend, threads: int, delegate: str 
     return Roof(gmacs_per_s=rates, gb_per_s={str(size): _copied(size) for size in _SIZES})
 
 
-def limit(op: OpView, graph: Graph, top: Roof) -> tuple[Literal["compute", "memory"], float]:
-    """Say what limits an operator, and the milliseconds that it takes at least."""
-    return bound(graph.macs(op), moved(op, graph), computes_with(op, graph), top)
-
-
 def bound(
     macs: int, size: int, dtype: str, top: Roof
 ) -> tuple[Literal["compute", "memory"], float]:
@@ -77,6 +72,14 @@ def computes_with(op: OpView, graph: Graph) -> str:
     tensors = graph.main.tensors
     flows = [tensors[i].dtype for i in op.inputs if i >= 0 and not tensors[i].is_constant]
     return flows[0] if flows else ""
+
+
+def multiplies(op: OpView, graph: Graph) -> str:
+    """Type of the products of an operator: int8 weights make integers of float values."""
+    flows = computes_with(op, graph)
+    tensors = graph.main.tensors
+    weights = {tensors[i].dtype for i in op.inputs[1:2] if i >= 0 and tensors[i].is_constant}
+    return "int8" if flows == "float32" and "int8" in weights else flows
 
 
 def _speed(size: int, top: Roof) -> float:

@@ -36,7 +36,7 @@ def check(ops: tuple[OpTime, ...], path: Path) -> None:
 
 @needs_litert
 def test_the_runtime_tells_the_kernel_of_each_operator(model: Path) -> None:
-    ops, about = per_op(model, threads=1, runs=20)
+    ops, about = per_op(model, threads=1, runs=20, method="profiler")
     check(ops, model)
     assert (about.method, about.runs, about.threads, about.partitions) == ("profiler", 20, 1, 1)
     assert "Fully Connected" in ops[0].kernel
@@ -44,6 +44,15 @@ def test_the_runtime_tells_the_kernel_of_each_operator(model: Path) -> None:
     total = about.ops_ms + about.overhead_ms
     assert about.difference == pytest.approx(total / about.whole_ms - 1)
     assert about.difference >= -1e-9  # the overhead is what is left of the whole
+
+
+@needs_litert
+def test_operators_too_short_for_microseconds_are_run_alone(model: Path) -> None:
+    ops, about = per_op(model, threads=1, runs=20)
+    check(ops, model)
+    assert (about.method, about.partitions) == ("cut", 1)
+    assert "whole microseconds" in about.notes[0]
+    assert "Fully Connected" in ops[0].kernel
 
 
 def test_each_operator_alone_needs_no_profiler(model: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made_graphs import Op, Tensor, make_graph
 
 from edgekit.profiling.perop.records import Roof
-from edgekit.profiling.perop.roof import bound, computes_with, moved, roof
+from edgekit.profiling.perop.roof import bound, computes_with, moved, multiplies, roof
 from edgekit.runtime import open_backend
 
 TOP = Roof(gmacs_per_s={"int8": 100.0}, gb_per_s={"1000": 10.0, "100000": 1.0})
@@ -40,6 +40,16 @@ def test_bytes_are_those_of_values_and_weights() -> None:
     )
     assert moved(graph.ops[0], graph) == 256 + 4 + 256
     assert computes_with(graph.ops[0], graph) == "int8"
+
+
+def test_int8_weights_make_integers_of_float_values() -> None:
+    graph = make_graph(
+        [Op(op="FULLY_CONNECTED", inputs="x w", outputs="y")],
+        x=Tensor(dtype="float32"),
+        w=Tensor(shape=(4, 4), values=bytes(16)),
+    )
+    assert computes_with(graph.ops[0], graph) == "float32"
+    assert multiplies(graph.ops[0], graph) == "int8"
 
 
 def test_this_machine_has_a_rate_for_each_type_that_was_asked_for() -> None:
