@@ -14,6 +14,8 @@ _BOARDS = {
     "Raspberry Pi Zero 2": "raspberry-pi-zero-2w",
     "Raspberry Pi 3": "raspberry-pi-3",
 }
+# Kernels that run programs of a machine, where it is not only its own.
+_KERNELS = {"armv7l": {"armv7l", "armv8l", "aarch64"}}
 _ANY_64 = "raspberry-pi-4"  # the wheels are the same for all 64-bit Arm
 _ANY_32 = "raspberry-pi-32bit"
 
@@ -96,6 +98,12 @@ def choose_device(facts: Facts, where: str, wished: str | None) -> Device:
     target = load_target(wished) if wished else _find_target(facts, bits, where)
     if target.arch == "any":
         target = replace(target, arch=_find_target(facts, bits, where).arch)
+    if facts.machine not in _KERNELS.get(target.arch, {target.arch}):
+        msg = (
+            f"{where} is a {facts.machine}, and {target.name} is {target.arch}.\n"
+            "Leave --target out, or name the profile of that device."
+        )
+        raise TargetError(msg)
     wanted_bits = MACHINES.get(target.arch)
     for _, version, size in facts.pythons:
         if version in target.runtime.python and size == wanted_bits:

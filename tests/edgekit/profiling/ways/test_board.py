@@ -84,6 +84,11 @@ def test_what_does_not_fit_is_told(found: Facts, kind: type[EdgekitError], words
         choose_device(found, "ssh://pi", None)
 
 
+def test_a_profile_of_another_machine_is_refused() -> None:
+    with pytest.raises(TargetError, match="is a x86_64, and raspberry-pi-4 is aarch64"):
+        choose_device(facts("x86_64", ("3.11", 64)), "ssh://pi", "raspberry-pi-4")
+
+
 def test_answers_of_the_script_are_read_with_blanks_and_gaps() -> None:
     found = read_facts(
         {
