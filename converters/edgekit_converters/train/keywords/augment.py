@@ -19,10 +19,10 @@ _RATIOS_DB = (-6.0, 30.0)  # voice to noise
 _FAST = np.array(
     sorted(
         size
-        for two in range(1, 21)
-        for three in range(12)
-        for five in range(9)
-        if 64 <= (size := 2**two * 3**three * 5**five) <= 2**20
+        for two in range(1, 31)
+        for three in range(20)
+        for five in range(14)
+        if 64 <= (size := 2**two * 3**three * 5**five) <= 2**30
     )
 )
 _TINY = 1e-12

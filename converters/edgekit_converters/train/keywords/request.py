@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from edgekit.records import to_json
 
 NETWORK = "tc-resnet"
-EPOCHS = 200
+EPOCHS = 160
 BATCH = 128
 RATE = 4e-3
 HOLD_OUT = 0.2

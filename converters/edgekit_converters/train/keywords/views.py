@@ -214,7 +214,9 @@ class Views:
         material = self._material
         chance = rng.random()
         if material.unknown and chance < 0.35:
-            return material.unknown[int(rng.integers(len(material.unknown)))].wave
+            wave = material.unknown[int(rng.integers(len(material.unknown)))].wave
+            start = int(rng.integers(max(1, wave.size - 2 * self._size + 1)))
+            return wave[start : start + 2 * self._size]
         if self._others and (chance < 0.65 or not material.unknown):
             pair = [self._others[int(rng.integers(len(self._others)))].wave for _ in range(2)]
             return joined(*pair) if rng.random() < 0.3 else pair[0]
