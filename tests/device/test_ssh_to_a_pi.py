@@ -13,6 +13,7 @@ import pytest
 import tiny_models as tiny
 from emulated_pi import BOARDS, ROOT, roots
 
+from edgekit.bundle import environment
 from edgekit.errors import CrashError, DeviceError
 from edgekit.profiling.ways import call_on, profile_on
 from edgekit.profiling.ways.ssh import way
@@ -73,6 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "config").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, f"ssh -F {folder}/config")
+        patch.setattr(environment, "cache_dir", lambda: folder / "cache")
         # One name, whatever is edited while the tests run.
         patch.setattr(way, "environment_name", lambda _device: "0123456789abcdef")
         yield home

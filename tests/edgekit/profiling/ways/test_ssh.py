@@ -28,6 +28,7 @@ from edgekit.errors import (
     UnknownName,
 )
 from edgekit.profiling.ways import call_on, profile_on
+from edgekit.profiling.ways.errand import MORE
 from edgekit.profiling.ways.ssh import way
 from edgekit.profiling.ways.ssh.connection import VARIABLE
 
@@ -395,3 +396,11 @@ def test_a_restart_while_installing_leaves_nothing(
     while list(new_pi.cache.glob("*")) and time.monotonic() < end:
         time.sleep(0.05)
     assert list(new_pi.cache.glob("*")) == []
+
+
+def test_operators_are_measured_there_too(pi: OwnSshd, model: Path) -> None:
+    (found,) = profile_on(pi.address, [model], function=MORE, operators=True, **QUICK)
+    assert found.per_op is not None
+    assert {op.index for op in found.ops} >= {-1, 0}
+    assert (found.on, found.model) == (pi.address, str(model))
+    assert left(pi) == []
