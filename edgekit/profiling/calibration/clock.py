@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.measure import Machine, machine, summarize
 from edgekit.profiling.calibration.nets import nets
 from edgekit.profiling.calibration.op_set import Timed, least_ops, single_ops
+from edgekit.profiling.inputs import random_values
 from edgekit.profiling.timing import time_ms
 from edgekit.progress import task
 from edgekit.records import from_json
@@ -139,7 +140,7 @@ class _Loaded:
         )
         self._interpreter.allocate_tensors()
         for detail in self._interpreter.get_input_details():
-            self._interpreter.set_tensor(detail["index"], _values(detail))
+            self._interpreter.set_tensor(detail["index"], random_values(detail))
         self._ms: list[float] = []
         first = min(time_ms(self._interpreter.invoke) for _ in range(2))
         fewest, most = _RUNS
@@ -160,15 +161,6 @@ class _Loaded:
             p5_ms=summary.p5,
             median_ms=summary.median,
         )
-
-
-def _values(detail: dict[str, Any]) -> Any:
-    random = np.random.default_rng(0)
-    shape, dtype = tuple(detail["shape"]), np.dtype(detail["dtype"])
-    if dtype.kind == "f":
-        return random.random(shape).astype(dtype)
-    limits = np.iinfo(dtype)
-    return random.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
 def _delegated(interpreter: Any) -> bool:

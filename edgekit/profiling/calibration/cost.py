@@ -15,6 +15,7 @@ from edgekit.flatbuffer import Graph, OpView, TensorView
 COUNTED = (
     "operators",
     "macs",
+    "wide_macs",
     "padded_macs",
     "tiles",
     "gathers",
@@ -71,8 +72,8 @@ class Cost:
     @property
     def size(self) -> float:
         """What says how large it is: its MACs, or its bytes if it has none."""
-        macs, moved = self.counts[1], self.counts[5] + self.counts[6]
-        return macs or moved
+        macs = self.counts[1]
+        return macs or self.moved_bytes
 
     @property
     def weight_bytes(self) -> float:
@@ -82,7 +83,7 @@ class Cost:
     @property
     def moved_bytes(self) -> float:
         """Bytes of the values that it reads and writes."""
-        return self.counts[5] + self.counts[6]
+        return self.counts[-3] + self.counts[-2]
 
 
 def costs(graph: Graph) -> tuple[Cost, ...]:
@@ -164,6 +165,7 @@ def _counts(
     return (
         1.0,
         float(graph.macs(op)) or size.work,
+        size.wide,
         size.padded,
         size.tiles,
         size.gathers,
@@ -179,12 +181,14 @@ class _Size:
 
     Attributes:
         work: Values that are looked at, where there are no MACs.
-        padded: MACs, with channels rounded up to what is computed at once.
+        wide: MACs, with the channels of results rounded up to what is computed at once.
+        padded: The same with the channels of inputs rounded up as well.
         tiles: Results, rounded up likewise.
         gathers: Pixels that are looked up in windows; pieces that are copied as one.
     """
 
     work: float = 0.0
+    wide: float = 0.0
     padded: float = 0.0
     tiles: float = 0.0
     gathers: float = 0.0
@@ -200,12 +204,17 @@ def _convolution(op: OpView, inputs: list[TensorView], outputs: list[TensorView]
     out, high, wide, depth = inputs[1].shape
     pixels = _values(outputs[0]) / max(1, outputs[0].shape[3])
     window = high * wide
+    gathers = pixels * window if window > 1 else 0.0
     if op.op == "DEPTHWISE_CONV_2D":
         tiles = pixels * _up(depth, _LANES)
-        return _Size(padded=tiles * window, tiles=tiles, gathers=pixels * window)
+        return _Size(wide=tiles * window, tiles=tiles, gathers=gathers)
     tiles = pixels * _up(out, _LANES)
-    gathers = pixels * window * _up(depth, _DEPTH) if window > 1 else 0.0
-    return _Size(padded=tiles * window * _up(depth, _DEPTH), tiles=tiles, gathers=gathers)
+    return _Size(
+        wide=tiles * window * depth,
+        padded=tiles * window * _up(depth, _DEPTH),
+        tiles=tiles,
+        gathers=gathers,
+    )
 
 
 def _product(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001 (one signature)
@@ -213,7 +222,7 @@ def _product(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) ->
         return _Size()
     out, depth = inputs[1].shape[-2:]
     tiles = _values(outputs[0]) / max(1, out) * _up(out, _LANES)
-    return _Size(padded=tiles * _up(depth, _DEPTH), tiles=tiles)
+    return _Size(wide=tiles * depth, padded=tiles * _up(depth, _DEPTH), tiles=tiles)
 
 
 def _pool(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
