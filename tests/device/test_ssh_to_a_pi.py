@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import tiny_models as tiny
 from emulated_pi import BOARDS, ROOT, roots
+from own_sshd import CLIENT
 
 from edgekit.bundle import environment
 from edgekit.errors import CrashError, DeviceError
@@ -35,15 +36,8 @@ UsePAM no
 StrictModes no
 PidFile none
 """
-CLIENT = """\
-Host raspberrypi
+PIPE = """\
     User pi
-    IdentityFile {folder}/key
-    IdentitiesOnly yes
-    IdentityAgent none
-    UserKnownHostsFile {folder}/known_hosts
-    GlobalKnownHostsFile /dev/null
-    StrictHostKeyChecking yes
     ProxyCommand env PI_USER=pi QEMU_CPU={cpu} {pi_run} {root} {home} \
 /usr/sbin/sshd -i -f /home/pi/sshd_config -E /home/pi/sshd.log
 """
@@ -64,14 +58,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "known_hosts").write_text(f"raspberrypi {(home / 'host_key.pub').read_text()}")
     found = roots()
     assert found is not None
-    text = CLIENT.format(
-        folder=folder,
-        home=home,
-        cpu=BOARD.cpu,
-        root=found / BOARD.root,
-        pi_run=ROOT / ".ci/pi-run",
+    pipe = PIPE.format(
+        home=home, cpu=BOARD.cpu, root=found / BOARD.root, pi_run=ROOT / ".ci/pi-run"
     )
-    (folder / "config").write_text(text)
+    (folder / "config").write_text(CLIENT.format(host="raspberrypi", folder=folder) + pipe)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, f"ssh -F {folder}/config")
         patch.setattr(environment, "cache_dir", lambda: folder / "cache")

@@ -32,8 +32,8 @@ PermitRootLogin yes
 AcceptEnv NOTHING
 SetEnv HOME={home} XDG_CACHE_HOME={home}/.cache
 """
-_CLIENT = """\
-Host *
+CLIENT = """\
+Host {host}
     IdentityFile {folder}/key
     IdentitiesOnly yes
     IdentityAgent none
@@ -134,7 +134,7 @@ def own_sshd(folder: Path, extra: str = "", **settings: str) -> Iterator[OwnSshd
     port = free_port()
     public = (folder / "host_key.pub").read_text()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public}")
-    (folder / "config").write_text(_CLIENT.format(folder=folder))
+    (folder / "config").write_text(CLIENT.format(host="*", folder=folder))
     lines = _SERVER.format(port=port, folder=folder, home=home).rstrip("\n")
     more = "".join(f" {name}={value}" for name, value in settings.items())
     (folder / "sshd_config").write_text(f"{lines}{more}\n{extra}\n")
