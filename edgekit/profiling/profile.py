@@ -259,6 +259,11 @@ def notes(summary: Summary, before: Machine, after: Machine) -> tuple[str, ...]:
             f"This machine is busy: p95 is {summary.p95 / summary.median:.1f} times the "
             "median. Trust min and p5, or end what else is running and measure again."
         )
+    elif summary.p99 > BUSY * summary.median:
+        found.append(
+            f"One run in a hundred takes {summary.p99 / summary.median:.1f} times the median or "
+            "longer: something interrupts now and then. Plan a deadline with p99."
+        )
     if after.throttled:
         found.append(f"The firmware says: {', '.join(after.throttled)}. Check supply and fan.")
     start, end = before.temperature_c, after.temperature_c

@@ -260,6 +260,16 @@ def test_profile_measures_there(pi: Pi) -> None:
     assert found["machine"]["cpu"] == pi.board.core
 
 
+def test_operators_are_measured_there(pi: Pi) -> None:
+    """By the profiler where the runtime has one, else each of them alone."""
+    found = pi.edgekit("profile", MODEL, "--per-op", "--runs", "3", "--warm-up", "0")
+    about = found["per_op"]
+    assert about["method"] == ("cut" if pi.board.is_32bit else "profiler"), about["notes"]
+    assert found["ops"][-1]["index"] == -1
+    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX"} <= {each["op"] for each in found["ops"]}
+    assert sum(each["share"] for each in found["ops"]) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("delegate", ["reference", "cpu"])
 def test_integers_are_those_of_this_machine(
     pi: Pi, expected: Callable[[Board, str], Arrays], models: list[Path], delegate: str

@@ -63,6 +63,7 @@ CALM = machine()
     [
         pytest.param([1.0] * 90 + [1.5] * 10, None, id="calm"),
         pytest.param([1.0] * 90 + [9.0] * 10, "p95 is 9.0 times the median", id="busy"),
+        pytest.param([1.0] * 97 + [9.0] * 3, "One run in a hundred takes 9.0", id="outliers"),
     ],
 )
 def test_a_wide_spread_is_explained(ms: list[float], words: str | None) -> None:
