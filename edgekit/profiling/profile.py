@@ -261,8 +261,8 @@ def notes(summary: Summary, before: Machine, after: Machine) -> tuple[str, ...]:
         )
     elif summary.p99 > BUSY * summary.median:
         found.append(
-            f"One run in a hundred takes {summary.p99 / summary.median:.1f} times the median or "
-            "longer: something interrupts now and then. Plan a deadline with p99."
+            f"One run in a hundred takes {summary.p99 / summary.median:.1f} times the "
+            "median or longer: something interrupts now and then. Plan a deadline with p99."
         )
     if after.throttled:
         found.append(f"The firmware says: {', '.join(after.throttled)}. Check supply and fan.")
