@@ -13,6 +13,7 @@ from edgekit.records import to_json
 if TYPE_CHECKING:
     from edgekit.profiling.profile import Profile
 
+_MOST_OPERATORS = 20
 _COLUMNS = ("min", "p5", "median", "p95", "p99", "max")
 
 
@@ -80,6 +81,29 @@ def _show_one(found: Document) -> None:
     )
     tables.warned(found["notes"])
     profile_details.show(found)
+    if found["ops"] and not found["per_op"]:
+        _show_told_operators(found["ops"])
+
+
+def _show_told_operators(ops: list[Document]) -> None:
+    """Show what another tool said of operators, the longest first."""
+    order = sorted(ops, key=lambda each: -each["ms"])[:_MOST_OPERATORS]
+    tables.line()
+    tables.table(
+        ["#", "kernel", "ms", "share", "layer"],
+        [
+            (
+                each["index"] if each["index"] >= 0 else None,
+                each["kernel"],
+                _ms(each["ms"]),
+                tables.percent(each["share"]),
+                each["name"],
+            )
+            for each in order
+        ],
+        numbers=("#", "ms", "share"),
+        title="Time of each operator, the longest first",
+    )
 
 
 def _ms(value: float) -> str:
