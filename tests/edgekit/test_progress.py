@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -108,6 +109,22 @@ def test_a_pipe_gets_no_levels(capfd: pytest.CaptureFixture[str]) -> None:
         with progress.meter("Listening") as level:
             level(0.5, "-30 dB")
     assert capfd.readouterr() == ("", "Listening\n")
+
+
+def test_a_muted_thread_shows_nothing_and_others_do(capfd: pytest.CaptureFixture[str]) -> None:
+    progress.show_on(progress.Lines())
+
+    def beside() -> None:
+        with progress.task("Beside"):
+            pass
+
+    with progress.muted(), progress.task("Muted"):
+        thread = threading.Thread(target=beside)
+        thread.start()
+        thread.join()
+    with progress.task("After"):
+        pass
+    assert capfd.readouterr().err == "Beside\nAfter\n"
 
 
 def on_a_terminal(code: str, stdout: IO[bytes] | None = None) -> str:
