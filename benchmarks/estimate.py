@@ -8,8 +8,8 @@ and no part of them, is among what `edgekit calibrate-device` times.
 A model is ordinary if every operator is covered by the calibration, its shapes are fixed
 and it takes 100 us or more. Which ones are is found by the run, not listed here.
 
-This machine is calibrated, then the models are measured in turns, some at a time, and what
-was measured is held against the estimates and their ranges. Beside them stands what MACs
+This machine is calibrated, then each model is measured, and what was measured is held
+against the estimates and their ranges. Beside them stands what MACs
 alone tell, at the rate of the other models of the same type. The machine must do nothing
 else; where it does, --statistic p5 takes the fast runs instead of the median.
 
@@ -109,7 +109,6 @@ FILES = (
 )
 
 LEAST_US = 100.0
-TOGETHER = 6  # models that are measured in turns
 CALIBRATING = 8  # samples of random pixels: ranges decide nothing about time
 
 
@@ -202,21 +201,12 @@ def by_macs(every: Sequence[Judged]) -> list[float]:
     return errors
 
 
-def measured(paths: Sequence[Path], threads: int) -> list[Summary | None]:
-    """Measure the models, some at a time in turns; None where one cannot be run."""
-    found: list[Summary | None] = []
-    for begin in range(0, len(paths), TOGETHER):
-        batch = paths[begin : begin + TOGETHER]
-        try:
-            profiles = profile_many(batch, threads=threads)
-            found += [each.latency_ms for each in profiles]
-        except EdgekitError:
-            found += [one(path, threads) for path in batch]
-    return found
-
-
 def one(path: Path, threads: int) -> Summary | None:
-    """Measure one model alone."""
+    """Measure one model alone, as it is used; None where it cannot be run.
+
+    In turns with others, as two models are compared, its weights would be out of the caches
+    whenever it begins.
+    """
     try:
         return profile_many([path], threads=threads)[0].latency_ms
     except EdgekitError as error:
@@ -278,7 +268,7 @@ def main() -> None:
             estimate(path, target="host", calibration=law, threads=options.threads)
             for path in paths
         ]
-    latencies = measured(paths, options.threads)
+    latencies = [one(path, options.threads) for path in paths]
     every = [
         judge(path, latency, each, options.statistic)
         for path, latency, each in zip(paths, latencies, told, strict=True)

@@ -103,7 +103,7 @@ def cost(graph: Graph, op: OpView) -> Cost:
         kind=_kind(op, inputs, outputs),
         dtype=_dtype(op, inputs, flowing, outputs),
         counts=_counts(graph, op, inputs, outputs),
-        free=_is_free(op, outputs),
+        free=_is_free(op, flowing, outputs),
     )
 
 
@@ -116,9 +116,11 @@ def as_int8(found: Cost) -> Cost:
     return dataclasses.replace(found, dtype="int8", counts=(*counted, *quarters))
 
 
-def _is_free(op: OpView, outputs: list[TensorView]) -> bool:
+def _is_free(op: OpView, flowing: list[TensorView], outputs: list[TensorView]) -> bool:
+    """Whether an operator only renames, works on shapes, or unpacks constants once."""
     indices = all(each.dtype in _INDICES and _values(each) <= _FEW for each in outputs)
-    return op.op in _NO_WORK or (bool(outputs) and indices)
+    unpacks = op.op == "DEQUANTIZE" and not flowing
+    return op.op in _NO_WORK or unpacks or (bool(outputs) and indices)
 
 
 def _values(tensor: TensorView) -> int:

@@ -114,11 +114,17 @@ class Net:
         return self._append("CONV_2D", [x, weights, bias], (1, *size, channels), options)
 
     def depthwise(
-        self, x: Tensor, kernel: int = 3, stride: int = 1, *, relu: bool = True
+        self,
+        x: Tensor,
+        kernel: int | tuple[int, int] = 3,
+        stride: int = 1,
+        *,
+        relu: bool = True,
     ) -> Tensor:
         """Append DEPTHWISE_CONV_2D with padding SAME."""
+        high, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
         channels = x.shape[-1]
-        weights, bias = self._weights((1, kernel, kernel, channels), channels, dimension=3)
+        weights, bias = self._weights((1, high, wide, channels), channels, dimension=3)
         options = _windowed("DepthwiseConv2DOptions", stride, relu=relu)
         options.depth_multiplier = 1
         size = [-(-side // stride) for side in x.shape[1:3]]

@@ -73,8 +73,6 @@ _DEPTHWISE: tuple[_Row, ...] = (
     (56, 128, 3, 2),
     (56, 72, 5, 2),
     (48, 16, 3, 2),
-    (42, 44, 7, 2),
-    (28, 88, 7, 1),
     (28, 192, 3, 1),
     (28, 256, 3, 2),
     (56, 64, 5, 2),
@@ -82,7 +80,6 @@ _DEPTHWISE: tuple[_Row, ...] = (
     (28, 64, 5, 1),
     (28, 48, 5, 1),
     (24, 32, 3, 1),
-    (14, 176, 7, 1),
     (14, 384, 3, 1),
     (14, 192, 5, 1),
     (14, 480, 5, 1),
@@ -92,6 +89,17 @@ _DEPTHWISE: tuple[_Row, ...] = (
     (7, 1152, 5, 1),
     (6, 128, 3, 1),
     (3, 256, 3, 1),
+)
+# Height, width, channels, height and width of the kernel, stride: windows of other shapes.
+# Sounds have windows over time alone.
+_WINDOWED: tuple[_Row, ...] = (
+    (42, 42, 44, 7, 7, 2),
+    (28, 28, 88, 7, 7, 1),
+    (14, 14, 176, 7, 7, 1),
+    (96, 1, 32, 3, 1, 1),
+    (49, 1, 64, 9, 1, 1),
+    (60, 1, 192, 5, 1, 1),
+    (20, 1, 120, 15, 1, 1),
 )
 # Values in, values out.
 _DENSE: tuple[_Row, ...] = (
@@ -149,6 +157,12 @@ def _depthwise(net: Net, row: _Row) -> Tensor:
     return net.depthwise(_map(net, row), row[2], row[3])
 
 
+def _windowed(net: Net, row: _Row) -> Tensor:
+    high, wide, channels, kernel_high, kernel_wide, stride = row
+    x = net.input(high, wide, channels)
+    return net.depthwise(x, (kernel_high, kernel_wide), stride)
+
+
 def _dense(net: Net, row: _Row) -> Tensor:
     return net.dense(net.input(row[0]), row[1])
 
@@ -182,19 +196,20 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_pointwise, _POINTWISE),
     (_spatial, _SPATIAL),
     (_depthwise, _DEPTHWISE),
+    (_windowed, _WINDOWED),
     (_dense, _DENSE),
-    (_twice("ADD"), _MAPS[:6]),
+    (_twice("ADD"), _MAPS[1:6]),
     (_twice("MUL"), _MAPS[1:4]),
     (_a_channel("MUL"), _MAPS[1:5]),
     (_twice("SUB"), _MAPS[2:4]),
     (_a_channel("ADD"), _MAPS[2:4]),
     (_a_channel("SUB"), (*_MAPS[2:4], (224, 3))),
-    (lambda net, row: net.mean(_map(net, row)), _MAPS[1:6]),
+    (lambda net, row: net.mean(_map(net, row)), _MAPS[2:6]),
     (_pooled("AVERAGE_POOL_2D"), _POOLED[2:]),
     (_pooled("MAX_POOL_2D"), _POOLED[:4]),
     (lambda net, row: net.unary("SOFTMAX", net.input(*row)), _CLASSES),
     (lambda net, row: net.pad(_map(net, row)), (*_MAPS[1:4], (224, 3))),
-    (_unary("HARD_SWISH"), _MAPS[:5]),
+    (_unary("HARD_SWISH"), _MAPS[1:5]),
     (_unary("LOGISTIC"), (*_MAPS[1:4], (1, 960))),
     (_unary("RELU"), _MAPS[1:3]),
     (_unary("TANH"), _MAPS[2:4]),
@@ -202,7 +217,7 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (lambda net, row: net.prelu(_map(net, row)), _MAPS[2:4]),
     (_resized("RESIZE_BILINEAR"), _UPSAMPLED),
     (_resized("RESIZE_NEAREST_NEIGHBOR"), _UPSAMPLED),
-    (_joined, _MAPS[:5]),
+    (_joined, _MAPS[1:5]),
     (lambda net, row: net.flat(_map(net, row)), _MAPS[2:5]),
     (lambda net, row: net.transpose(_map(net, row), (0, 2, 1, 3)), _MAPS[2:4]),
     (lambda net, row: net.split(_map(net, row))[0], _MAPS[2:4]),
@@ -264,7 +279,7 @@ def _conversions() -> Iterator[Timed]:
         ("float32", "int8"),
         ("float32", "uint8"),
         ("uint8", "int8"),
-        ("int8", "uint8"),
+        ("uint8", "uint8"),
         ("int8", "int8"),
         ("int8", "float32"),
         ("uint8", "float32"),
