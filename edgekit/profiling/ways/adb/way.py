@@ -116,7 +116,8 @@ def _flags(wishes: Mapping[str, Any]) -> list[str]:
     if "warmup_s" in wishes:
         flags.append(f"--warmup_min_secs={wishes['warmup_s'] / 4:g}")
     if wishes.get("operators"):
-        flags.append("--enable_op_profiling=true")
+        # TFLite's and LiteRT's; each warns of the other's.
+        flags += ["--enable_op_profiling=true", "--use_profiler=true"]
     return flags
 
 

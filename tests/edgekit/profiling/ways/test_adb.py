@@ -138,7 +138,11 @@ def test_without_the_program_it_says_where_to_get_it(phone: Phone, model: Path) 
     ("how", "flag"),
     [
         pytest.param({"delegate": "gpu"}, "--use_gpu=true", id="GPU"),
-        pytest.param({"operators": True}, "--enable_op_profiling=true", id="operators"),
+        pytest.param(
+            {"operators": True},
+            "--enable_op_profiling=true --use_profiler=true",
+            id="operators",
+        ),
     ],
 )
 def test_options_become_flags(

@@ -144,6 +144,38 @@ def gone(pids: list[int]) -> bool:
     return not running(pids)
 
 
+def test_a_device_that_falls_silent_is_told(
+    pi: OwnSshd, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = "-o ServerAliveInterval=1 -o ServerAliveCountMax=1"
+    monkeypatch.setenv(VARIABLE, f"{pi.ssh} {impatient}")
+    told = tmp_path / "pids"
+    frozen: list[int] = []
+
+    def freeze() -> None:
+        wait_for_lines(told, 2)
+        frozen.extend(pi.sessions())
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    with pytest.raises(DeviceError, match="broke while working colors"):
+        call_on(pi.address, "device_jobs:sleep", [model], seconds=100, told=str(told))
+    thread.join(GONE_S)
+    for pid in frozen:  # it is back, and sees that nobody is there any more
+        os.kill(pid, signal.SIGCONT)
+    assert gone(frozen)
+    tidy(pi)
+
+
+def tidy(server: OwnSshd) -> None:
+    """Do what the next day's visit does where Python was killed before it could."""
+    for each in left(server):
+        assert each.startswith("job-")
+        shutil.rmtree(server.cache / each)
+
+
 def test_a_restart_in_the_middle_is_told_and_nothing_runs_on(
     pi: OwnSshd, model: Path, tmp_path: Path
 ) -> None:
@@ -164,9 +196,7 @@ def test_a_restart_in_the_middle_is_told_and_nothing_runs_on(
     assert "broke while working colors.tflite" in str(caught[0])
     assert caught[0].exit_code == 7  # type: ignore[attr-defined] # a DeviceError
     assert gone(pids)
-    for each in left(pi):  # killed before it could tidy up: the next day's visit does
-        assert each.startswith("job-")
-        shutil.rmtree(pi.cache / each)
+    tidy(pi)
 
 
 def start_sleeping(server: OwnSshd, model: Path, told: Path) -> subprocess.Popen[bytes]:
