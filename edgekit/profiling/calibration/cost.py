@@ -40,7 +40,7 @@ _COPIES = (
     "STRIDED_SLICE",
     "TRANSPOSE",
 )
-_WINDOWS = frozenset({(3, 3), (5, 5)})  # of depthwise kernels that are made for them
+_TAPS = (4, 9, 25)  # that depthwise kernels are made for; more are taken in several passes
 _ELEMENTWISE = frozenset({"ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM"})
 
 
@@ -131,7 +131,7 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     """Tell kernels of one name apart.
 
     1. A convolution of 1 x 1 is a matrix product; others gather their pixels first.
-    2. A depthwise convolution has kernels for each size of window.
+    2. A depthwise convolution has kernels for windows of up to 4, 9 and 25 pixels.
     3. An operator on two values may repeat one of them.
     4. A custom operator goes by its own name.
     """
@@ -139,12 +139,16 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     if op.op == "CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
         return f"{name} 1x1" if inputs[1].shape[1:3] == (1, 1) else name
     if op.op == "DEPTHWISE_CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
-        window = inputs[1].shape[1:3]
-        return f"{name} {window[0]}x{window[1]}" if window in _WINDOWS else name
+        return f"{name} {_tap_class(math.prod(inputs[1].shape[1:3]))}"
     if op.op in _ELEMENTWISE and len(inputs) == 2 and outputs:
         least = min(_values(each) for each in inputs)
         return f"{name} broadcast" if least < _values(outputs[0]) else name
     return name
+
+
+def _tap_class(taps: int) -> str:
+    most = next((each for each in _TAPS if taps <= each), None)
+    return f"up to {most}" if most else "larger"
 
 
 def _dtype(
@@ -209,7 +213,8 @@ def _convolution(op: OpView, inputs: list[TensorView], outputs: list[TensorView]
     gathers = pixels * window if window > 1 else 0.0
     if op.op == "DEPTHWISE_CONV_2D":
         tiles = pixels * _up(depth, _LANES)
-        return _Size(wide=tiles * window, tiles=tiles, gathers=gathers)
+        taps = next((each for each in _TAPS if window <= each), window)
+        return _Size(wide=tiles * taps, tiles=tiles, gathers=gathers)
     tiles = pixels * _up(out, _LANES)
     return _Size(
         wide=tiles * window * depth,

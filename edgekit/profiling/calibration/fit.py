@@ -108,7 +108,10 @@ def _law(key: str, samples: Sequence[Sample]) -> Law:
     us = np.array([each.us for each in samples])
     weights = 1.0 / np.maximum(us, _FLOOR_US)
     most = max(1, len(samples) // _SAMPLES_EACH)
-    found = nnls(counts * weights[:, None], us * weights, most)
+    helping = counts.copy()
+    if most == 1:  # a constant alone would say that size does not matter
+        helping[:, 0] = 0.0
+    found = nnls(helping * weights[:, None], us * weights, most)
     errors = np.abs(counts @ found - us) * weights
     return Law(
         key=key,
