@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgekit import guard
-from edgekit.errors import InputError, UnknownName
+from edgekit.errors import InputError
+from edgekit.known.table import known_file, known_models
 from edgekit.records import from_json
 from edgekit_demos.models import model_names, model_path
 
@@ -30,7 +31,7 @@ class Wishes:
     """What every live demo is told.
 
     Attributes:
-        model: Path of a .tflite, or name of a carried model.
+        model: Path of a .tflite, or name of a carried or downloaded model.
         source: Where frames or sound come from.
         threshold: Score from which on something counts; None takes the model's.
         jsonl: File that gets JSON lines; `-` is standard output.
@@ -100,19 +101,21 @@ def find_model(name: str) -> Path:
     """Return the file of a model.
 
     Args:
-        name: A path, or the name of a carried model.
+        name: A path, or the name of a carried or of a downloaded model.
 
     Raises:
-        InputError: There is neither.
+        InputError: There is none of these, or a known model was not downloaded.
     """
     path = Path(name)
     if path.is_file():
         return path
-    try:
+    if name in model_names():
         return model_path(name)
-    except UnknownName as error:
-        carried = ", ".join(
-            each for each in model_names() if model_path(each).suffix != ".keras"
-        )
-        msg = f"There is no model {name}: no such file, and none of the carried {carried}."
-        raise InputError(msg) from error
+    if name in known_models():
+        return known_file(name)
+    carried = ", ".join(each for each in model_names() if model_path(each).suffix != ".keras")
+    msg = (
+        f"There is no model {name}: no such file, and none of the carried {carried}.\n"
+        "`edgekit models` lists others that can be downloaded."
+    )
+    raise InputError(msg)

@@ -128,7 +128,9 @@ def _shared(source: Option, line: str) -> Option:
         line: What gets a line in `--jsonl`.
     """
     every: list[Option] = [
-        click.option("--model", help="A .tflite, or the name of a carried model."),
+        click.option(
+            "--model", help="A .tflite, or the name of a carried or downloaded model."
+        ),
         source,
         click.option(
             "--threshold",

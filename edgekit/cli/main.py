@@ -58,6 +58,7 @@ class LazyGroup(click.Group):
         "report": ("edgekit.cli.report:report", "One HTML page of one or more runs."),
         "bundle": ("edgekit.cli.bundle:bundle", "What a device needs, in one file."),
         "targets": ("edgekit.cli.targets:targets", "The devices that edgekit knows."),
+        "models": ("edgekit.cli.models:models", "The models that it carries, and others."),
         "doctor": ("edgekit.cli.doctor:doctor", "What is wrong here, and what mends it."),
     }
 

@@ -1,5 +1,6 @@
 """`edgekit demo detect` and `demo classify` as people run them."""
 
+import hashlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from demo_runs import ENVIRONMENT, edgekit, started, wait_for
 from streams import Camera, picture, pictures, write_film
 
 from edgekit.errors import CrashError, InputError
+from edgekit.files import atomic_write
+from edgekit.known import table
+from edgekit.known.table import known_model
 from edgekit.vision.sources import open_source
 from edgekit_demos.classify import MODEL, classify
 from edgekit_demos.frames import Request, Run
@@ -239,6 +244,32 @@ def test_a_model_is_found_by_path_and_by_name(spots: Path) -> None:
     assert find_model(MODEL) == model_path(MODEL)
     with pytest.raises(InputError, match=r"none of the carried .*shapes\.raspberry-pi-4"):
         find_model("nothing")
+
+
+def test_a_known_model_is_found_by_name_once_it_was_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="edgekit models coco-ssd --download"):
+        find_model("coco-ssd")
+    known = known_model("coco-ssd")
+    content = b"a detector"
+    model = replace(known, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(table, "known_models", lambda: {model.name: model})
+    atomic_write(model.place, content)
+    assert find_model("coco-ssd") == model.place
+
+
+@pytest.mark.data
+def test_a_downloaded_detector_looks_by_its_name(tmp_path: Path, data_dir: Path) -> None:
+    model = known_model("coco-ssd")
+    (original,) = (data_dir / "models").rglob(model.file)
+    atomic_write(tmp_path / "edgekit" / "models" / model.file, original.read_bytes())
+    wishes = ("--model", model.name, *SYNTHETIC, "--frames", "3", "--json")
+    environment = ENVIRONMENT | {"XDG_CACHE_HOME": str(tmp_path)}
+    done = edgekit("detect", *wishes, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames"] == 3
 
 
 def test_help_has_examples_and_the_contracts_options() -> None:

@@ -62,6 +62,11 @@ def test_targets(folder: Path) -> None:
     assert {"host", "raspberry-pi-4", "coral-usb"} <= set(names)
 
 
+def test_models(folder: Path) -> None:
+    found = edgekit(folder, "models")["models"]
+    assert {"cards", "coco-ssd"} <= {each["name"] for each in found}
+
+
 @pytest.mark.parametrize("target", ["host", "coral-usb", "android-gpu"])
 def test_inspect(folder: Path, target: str) -> None:
     found = edgekit(folder, "inspect", "small.tflite", "--target", target)

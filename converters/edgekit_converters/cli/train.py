@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli import tables
 from edgekit.cli.common import Document, command
+from edgekit.known.table import path_or_known
 from edgekit_converters.cli.train_keywords import keywords
 from edgekit_converters.train.command import train_file
 from edgekit_converters.train.request import BACKBONE, TrainRequest, TrainResult
@@ -62,7 +63,7 @@ def _shared(
         click.option(
             "--weights",
             type=click.Path(path_type=Path),
-            help="Keras file whose weights it begins with, e.g. one of ImageNet.",
+            help="Keras file whose weights it begins with, or a downloaded model's name.",
         ),
         click.option(
             "--epochs",
@@ -144,6 +145,8 @@ def _shared(
 
 
 def _request(kind: str, wishes: dict[str, Any]) -> TrainRequest:
+    if wishes["weights"]:
+        wishes["weights"] = path_or_known(wishes["weights"])
     paths = {
         key: str(value) if value else None for key, value in wishes.items() if key in _PATHS
     }
@@ -201,7 +204,8 @@ def classify(output: Path, **wishes: Any) -> TrainResult:
 
     \b
     Examples:
-      edgekit train classify flowers/ --weights mobilenet_v1_0.25_224.h5 -o flowers.keras
+      edgekit models mobilenet-v1-0.25 --download
+      edgekit train classify flowers/ --weights mobilenet-v1-0.25 -o flowers.keras
       edgekit train classify parts/ --epochs 100 --no-mirror -o parts.keras
     """
     return train_file(_request("classify", wishes), output)

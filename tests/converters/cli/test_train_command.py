@@ -1,8 +1,12 @@
 """`edgekit train` as a real process: a classifier from folders, refusals, one document."""
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 
 from edgekit.artifact import read_manifest
 from edgekit.data import opencv
+from edgekit.files import atomic_write
 
 pytest.importorskip("cv2")
 pytestmark = pytest.mark.tf
@@ -19,9 +24,13 @@ PATHS = [str(ROOT / name) for name in (".", "converters", "demos")]
 PROGRAM = f"import sys; sys.path[:0] = {PATHS}; from edgekit.cli.main import main; main()"
 
 
-def edgekit(*options: object) -> subprocess.CompletedProcess[str]:
+def edgekit(
+    *options: object, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", PROGRAM, *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=550, check=False, env=environment
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +90,28 @@ def test_only_the_same_request_goes_on_with_a_checkpoint() -> None:
         TrainRequest(kind="detect", data="cards", epochs=epochs) for epochs in (5, 5, 6)
     )
     assert _digest(one) == _digest(same) != _digest(other)
+
+
+def test_weights_are_found_by_the_name_of_a_downloaded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgekit.known import table
+    from edgekit_converters.cli.train import _request
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    known = table.known_model("mobilenet-v1-0.25")
+    content = b"weights"
+    model = replace(known, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(table, "known_models", lambda: {model.name: model})
+    atomic_write(model.place, content)
+    for named, found in ((model.name, str(model.place)), ("mine.h5", "mine.h5")):
+        wishes = {"data": tmp_path, "weights": Path(named)}
+        assert _request("classify", wishes).weights == found
+
+
+def test_weights_that_were_not_downloaded_say_how_to(tmp_path: Path) -> None:
+    wishes = ("--weights", "mobilenet-v1-0.25", "-o", tmp_path / "m.keras")
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    ended = edgekit("train", "classify", tmp_path, *wishes, environment=environment)
+    assert ended.returncode == 3
+    assert "edgekit models mobilenet-v1-0.25 --download" in ended.stderr
