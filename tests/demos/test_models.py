@@ -8,7 +8,7 @@ import pytest
 from edgekit.artifact import read_manifest
 from edgekit.errors import UnknownName
 from edgekit_demos import shapes
-from edgekit_demos.models import model_names, model_path
+from edgekit_demos.models import model_names, model_path, read_card
 
 
 def test_the_float_model_is_carried() -> None:
@@ -45,6 +45,15 @@ def test_the_card_gives_the_size_of_the_file() -> None:
 def test_the_float_model_carries_no_optimizer() -> None:
     with zipfile.ZipFile(model_path("shapes")) as archive:
         assert b"optimizer" not in archive.read("model.weights.h5")
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_card_says_what_it_is_and_how_good(name: str) -> None:
+    card = read_card(name)
+    assert card.about
+    assert card.licence == "Apache-2.0"
+    assert any(each.isdigit() for each in card.accuracy)
+    assert card.text.startswith(f"# {name.partition('.')[0]}\n")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -1,9 +1,12 @@
 """A publisher of one file on this machine, who may also behave badly."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+
+from edgekit.known.table import KnownModel
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -90,3 +93,17 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
     while True:
         handler.wfile.write(bytes(1 << 16))
+
+
+def small_model(content: bytes, source: str = "http://127.0.0.1:9/model.tflite") -> KnownModel:
+    """Return the record of a model that is this content."""
+    return KnownModel(
+        name="small",
+        task="classify",
+        file="small.tflite",
+        about="a file",
+        licence="MIT",
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        source=source,
+    )

@@ -1,19 +1,18 @@
 """`edgekit models`: what is carried, what is known, and what a download ends in."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from publisher import Answer, published, status, whole
+from publisher import Answer, published, small_model, status, whole
 
 from edgekit.cli import models as command
 from edgekit.cli.main import cli
 from edgekit.errors import DeviceError, InputError, UnknownName, UsageError
 from edgekit.known import download
-from edgekit.known.table import KnownModel, known_models
+from edgekit.known.table import known_models
 from edgekit_demos.models import model_names, model_path
 
 CONTENT = b"a model"
@@ -96,25 +95,12 @@ def test_a_known_model_is_shown_with_address_digest_and_how_to_get_it() -> None:
     }
 
 
-def known_at(source: str) -> dict[str, KnownModel]:
-    model = KnownModel(
-        name="small",
-        task="classify",
-        file="small.tflite",
-        about="seven bytes",
-        licence="MIT",
-        bytes=len(CONTENT),
-        sha256=hashlib.sha256(CONTENT).hexdigest(),
-        source=source,
-    )
-    return {model.name: model}
-
-
 def downloaded(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> Result:
     """Run the command with one model known, which this machine publishes."""
     monkeypatch.setattr(download, "_persist", lambda model, _pauses: download._receive(model))
     with published(answer) as publisher:
-        monkeypatch.setattr(command, "known_models", lambda: known_at(publisher.url))
+        model = small_model(CONTENT, publisher.url)
+        monkeypatch.setattr(command, "known_models", lambda: {model.name: model})
         return call("small", "--download", "--json")
 
 

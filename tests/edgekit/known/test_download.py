@@ -10,12 +10,11 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from publisher import Answer, elsewhere, endless, published, status, whole
+from publisher import Answer, elsewhere, endless, published, small_model, status, whole
 
 from edgekit import progress
 from edgekit.errors import DeviceError, EdgekitError, InputError
 from edgekit.known.download import download
-from edgekit.known.table import KnownModel
 
 CONTENT = bytes(range(256)) * 1000
 AT_ONCE = (0.0, 0.0)
@@ -29,23 +28,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "edgekit" / "models"
 
 
-def model(content: bytes = CONTENT, source: str = "http://127.0.0.1:9/x") -> KnownModel:
-    return KnownModel(
-        name="small",
-        task="classify",
-        file="small.tflite",
-        about="a file",
-        licence="MIT",
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        source=source,
-    )
-
-
 def fetched(*answers: Answer, content: bytes = CONTENT) -> tuple[bytes, int]:
     """Download from a publisher; return what lies in the cache and how often was asked."""
     with published(*answers) as publisher:
-        path = download(model(content, publisher.url), pauses_s=AT_ONCE)
+        path = download(small_model(content, publisher.url), pauses_s=AT_ONCE)
         return path.read_bytes(), publisher.asked
 
 
@@ -53,7 +39,7 @@ def refused(error: type[EdgekitError], *answers: Answer, cache: Path) -> tuple[s
     """Download in vain; return the message and how often was asked."""
     with published(*answers) as publisher:
         with pytest.raises(error) as told:
-            download(model(source=publisher.url), pauses_s=AT_ONCE)
+            download(small_model(CONTENT, publisher.url), pauses_s=AT_ONCE)
         assert not cache.exists() or list(cache.iterdir()) == []
         return str(told.value), publisher.asked
 
@@ -143,7 +129,7 @@ def test_without_a_network_the_address_and_the_place_are_told(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    asked = model(source="https://example.invalid/small.tflite")
+    asked = small_model(CONTENT, "https://example.invalid/small.tflite")
     with pytest.raises(DeviceError) as told:
         download(asked, pauses_s=())
     assert "from example.invalid: Name or service not known" in str(told.value)
