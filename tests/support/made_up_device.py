@@ -25,6 +25,7 @@ BETWEEN = Between(
     run_us=4.0,
     handover_us=9.0,
     cold_us=3e-5,
+    dense_cold_us=1e-5,
     cache_bytes=2.0**19,
     moved_us=0.0,
     operator_us=0.0,

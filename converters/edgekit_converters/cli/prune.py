@@ -144,7 +144,8 @@ def _change(before: Document, after: Document, key: str) -> str:
     "--amount",
     metavar="SHARE|N",
     help="Share that goes: 0.5 of the channels of each layer, macs:0.5 of the work, "
-    "latency:0.5@host of the time, 0.8 of the weights; of clusters, how many values stay.",
+    "latency:0.5@host of the time, here or on a target that was calibrated; 0.8 of the "
+    "weights; of clusters, how many values stay.",
 )
 @click.option(
     "--importance",

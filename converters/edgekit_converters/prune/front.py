@@ -41,8 +41,9 @@ def prune(
     Args:
         model: A Keras 3 model, Functional or Sequential; it is left as it is.
         amount: The share that goes, see `edgekit_converters.prune.amount`:
-            `channels:0.5`, `macs:0.5`, `latency:0.5@host` or `0.5` (channels), where each
-            layer keeps a multiple of 8 channels, or all of them if it has fewer than 8;
+            `channels:0.5`, `macs:0.5`, `latency:0.5@TARGET` (`host`, or one that was
+            calibrated) or `0.5` (channels), where each layer keeps a multiple of 8 channels,
+            or all of them if it has fewer than 8;
             `magnitude:0.8`, `2:4`, `block:0.8`; `clusters:32`; `activations`, which become
             ReLU where accelerators lack them.
         importance: `l1`, `l2`, `batchnorm` or `taylor` (which needs data), for channels;

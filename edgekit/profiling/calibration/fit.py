@@ -19,6 +19,7 @@ from edgekit.profiling.calibration.law import (
     Model,
     Setting,
     Sums,
+    cold_bytes,
     sums,
     time_us,
 )
@@ -148,7 +149,7 @@ def _columns(found: Sequence[Sums], cache: float) -> Array:
                 *(each.alone_us[name] for name in GROUPS),
                 1.0,
                 each.handovers,
-                max(0.0, each.weight_bytes - cache),
+                *cold_bytes(each, cache),
                 each.moved_bytes,
                 each.operators,
             ]
@@ -174,12 +175,13 @@ def _solve(found: Sequence[Sums], us: Array, cache: float) -> Between:
         error = np.abs(matrix @ solved - 1.0)
         weights = np.sqrt(np.minimum(1.0, _OUTLIER / np.maximum(error, _OUTLIER)))
     factors = solved[: len(GROUPS)].tolist()
-    run, handover, cold, moved, operator = solved[len(GROUPS) :].tolist()
+    run, handover, cold, dense, moved, operator = solved[len(GROUPS) :].tolist()
     return Between(
         factors=dict(zip(GROUPS, factors, strict=True)),
         run_us=run,
         handover_us=handover,
         cold_us=cold,
+        dense_cold_us=dense,
         cache_bytes=cache,
         moved_us=moved,
         operator_us=operator,

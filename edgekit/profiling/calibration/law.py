@@ -57,6 +57,7 @@ class Between:
         handover_us: Each part of the model that changes between the delegate and the
             runtime's own kernels.
         cold_us: Each byte of weights that the caches do not hold from run to run.
+        dense_cold_us: Likewise of FULLY_CONNECTED, which reads each weight once a run.
         cache_bytes: Bytes of weights that they hold.
         moved_us: Each byte of values that operators read and write, beyond their own time.
         operator_us: Each operator, beyond its own time.
@@ -66,6 +67,7 @@ class Between:
     run_us: float
     handover_us: float
     cold_us: float
+    dense_cold_us: float
     cache_bytes: float
     moved_us: float
     operator_us: float
@@ -78,7 +80,8 @@ class Sums:
     Attributes:
         alone_us: Sums of the operators' times alone, by type of values.
         handovers: Parts beyond the first.
-        weight_bytes: Of all operators, each limited to what a cache can hold.
+        weight_bytes: Of all operators but those.
+        dense_bytes: Weights of FULLY_CONNECTED.
         moved_bytes: Of values read and written.
         operators: How many take time.
         uncovered: Why operators cannot be told, by their number.
@@ -88,6 +91,7 @@ class Sums:
     alone_us: dict[str, float]
     handovers: int
     weight_bytes: float
+    dense_bytes: float
     moved_bytes: float
     operators: int
     uncovered: dict[int, str]
@@ -172,7 +176,7 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
     """Add up what is known of the operators of a model."""
     alone = dict.fromkeys(GROUPS, 0.0)
     uncovered: dict[int, str] = {}
-    weights = moved = 0.0
+    weights = dense = moved = 0.0
     for cost in model.costs:
         if cost.free:
             continue
@@ -184,7 +188,10 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
             uncovered[cost.index] = f"{larger:.0f} times larger than any {cost.key} timed"
         if law is not None:
             alone[group(cost.dtype)] += law.time_us(cost)
-        weights += cost.weight_bytes
+        if cost.op == "FULLY_CONNECTED":
+            dense += cost.weight_bytes
+        else:
+            weights += cost.weight_bytes
         moved += cost.moved_bytes
     taken = delegated(model.costs, laws)
     parts = rounds(model.graph.ops, [op.index in taken for op in model.graph.ops])
@@ -193,6 +200,7 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
         alone_us=alone,
         handovers=max(0, len(parts) - 1),
         weight_bytes=weights,
+        dense_bytes=dense,
         moved_bytes=moved,
         operators=sum(not cost.free for cost in model.costs),
         uncovered=uncovered,
@@ -214,15 +222,23 @@ def delegated(every: Sequence[Cost], laws: Mapping[str, Law]) -> set[int]:
     return found
 
 
+def cold_bytes(found: Sums, cache: float) -> tuple[float, float]:
+    """Return the weights that caches do not hold: of all operators but dense, and of those."""
+    every = found.weight_bytes + found.dense_bytes
+    missing = max(0.0, 1.0 - cache / every) if every else 0.0
+    return missing * found.weight_bytes, missing * found.dense_bytes
+
+
 def time_us(found: Sums, between: Between) -> float:
     """Return how long a whole model takes, without its uncovered operators."""
     alone = sum(between.factors[name] * us for name, us in found.alone_us.items())
-    cold = max(0.0, found.weight_bytes - between.cache_bytes)
+    cold, dense = cold_bytes(found, between.cache_bytes)
     return (
         alone
         + between.run_us
         + between.handover_us * found.handovers
         + between.cold_us * cold
+        + between.dense_cold_us * dense
         + between.moved_us * found.moved_bytes
         + between.operator_us * found.operators
     )

@@ -56,6 +56,15 @@ def _inverted(net: Net, plan: Plan) -> Tensor:
     return _head(net, net.conv(x, 8 * x.shape[-1]))
 
 
+def _late(net: Net, plan: Plan) -> Tensor:
+    """What stands at the end of deep nets: small pictures, many weights for each."""
+    x = net.input(plan.side, plan.side, plan.width)
+    for _ in range(plan.depth):
+        wide = net.depthwise(net.conv(x, 6 * plan.width))
+        x = net.binary("ADD", net.conv(wide, plan.width, relu=False), x)
+    return _head(net, x)
+
+
 def _gated(net: Net, plan: Plan) -> Tensor:
     """Channels weighted by what the whole picture says, and hard swish."""
     x = net.unary("HARD_SWISH", net.conv(net.input(plan.side, plan.side, 3), plan.width, 3, 2))
@@ -165,6 +174,7 @@ _Family = Callable[[Net, Plan], Tensor]
 _FAMILIES: tuple[tuple[str, _Family, tuple[Plan, ...]], ...] = (
     ("separable", _separable, (Plan(80, 8, 2), Plan(112, 24, 2), Plan(144, 40, 3))),
     ("inverted", _inverted, (Plan(80, 8, 2), Plan(112, 16, 2), Plan(128, 24, 3))),
+    ("late", _late, (Plan(4, 96, 4), Plan(7, 128, 4), Plan(5, 160, 6), Plan(4, 192, 8))),
     ("gated", _gated, (Plan(80, 8, 2), Plan(112, 16, 2))),
     ("residual", _residual, (Plan(40, 16, 1), Plan(28, 40, 2))),
     ("bottleneck", _bottleneck, (Plan(80, 16, 2), Plan(112, 32, 2))),

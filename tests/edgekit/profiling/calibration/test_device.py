@@ -12,7 +12,7 @@ from edgekit.profiling.calibration import device as calibrating
 from edgekit.profiling.calibration.clock import Plan, Session, worker
 from edgekit.profiling.calibration.device import calibrate_device, calibration
 from edgekit.profiling.calibration.record import Calibration, default_path
-from edgekit.records import to_json
+from edgekit.records import from_json, to_json
 from edgekit.targets import load_target
 
 
@@ -140,3 +140,24 @@ def test_the_clock_times_each_model_on_this_machine() -> None:
     assert {each.name for each in timings} >= {"least-delegated", "least-builtin"}
     assert all(0 < each.p5_ms <= each.median_ms for each in timings)
     assert found.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime", "tf.lite"}
+
+
+def test_a_device_far_away_is_asked_by_its_way_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def call_on(on: str, function: str, **arguments: Any) -> Any:
+        asked.append((on, function, arguments))
+        return {}
+
+    monkeypatch.setattr("edgekit.profiling.ways.table.call_on", call_on)
+    plan = Plan(threads=(4,), seconds=9)
+    calibrating._timed("ssh://pi@board", plan, "raspberry-pi-4")
+    function = "edgekit.profiling.calibration.clock:worker"
+    arguments = {"target": "raspberry-pi-4", "plan": plan}
+    assert asked == [("ssh://pi@board", function, arguments)]
+
+
+def test_this_machine_is_timed_in_a_process_of_its_own() -> None:
+    plan = Plan(seconds=0.1, share=0.01)
+    found = from_json(Session, calibrating._timed("local", plan, "host"), "the times")
+    assert len(found.timings["1"]) >= 4
