@@ -214,16 +214,27 @@ class Views:
         material = self._material
         chance = rng.random()
         if material.unknown and chance < 0.35:
-            wave = material.unknown[int(rng.integers(len(material.unknown)))].wave
-            start = int(rng.integers(max(1, wave.size - 2 * self._size + 1)))
-            return wave[start : start + 2 * self._size]
-        if self._others and (chance < 0.65 or not material.unknown):
-            pair = [self._others[int(rng.integers(len(self._others)))].wave for _ in range(2)]
-            return joined(*pair) if rng.random() < 0.3 else pair[0]
+            wave = self._some(material.unknown, rng)
+            return joined(wave, self._some(material.unknown, rng)) if chance < 0.1 else wave
+        if self._others and (chance < 0.7 or not material.unknown):
+            wave = self._some(self._others, rng)
+            return joined(wave, self._some(self._others, rng)) if rng.random() < 0.2 else wave
+        made = self._piece(rng)
+        while rng.random() < 0.35 and made.size < 2 * self._size:  # in running speech
+            made = joined(made, self._piece(rng))
+        return made
+
+    def _piece(self, rng: Random) -> Wave:
         one, other = self._drawn_word(rng), self._drawn_word(rng)
         if one.recording.label == other.recording.label and rng.random() < 0.7:
             other = self._drawn_word(rng)
         return piece(one.word, other.word, rng)
+
+    def _some(self, several: Sequence[Recording], rng: Random) -> Wave:
+        """Draw a recording, or a part of one that is long."""
+        wave = several[int(rng.integers(len(several)))].wave
+        start = int(rng.integers(max(1, wave.size - 2 * self._size + 1)))
+        return wave[start : start + 2 * self._size]
 
     def _drawn_word(self, rng: Random) -> Place:
         words = self._material.words

@@ -64,6 +64,8 @@ yellow yes yesterday yet you young
 PLAIN = tuple(_PLAIN.split())
 
 _SOUNDS = "p b t d k g f v s z m n l r w j h S I E a V 0 U i: u: oU aI eI OI aU @"
+WORD, NEAR, RUNNING = "word", "near", "plain"  # what begins the names of recordings
+_NEAR, _RUNNING = 0.4, 0.35  # shares of what is no word: near words, and running speech
 _OUT = "{out}"  # stands for the file
 _FLITE = 0.2  # share of what flite says where both are installed
 _SECONDS = 10.0  # that a synthesiser may take for a word
@@ -78,11 +80,13 @@ class _Utterance:
         command: A command that writes the sound to the file `_OUT`.
         label: The word; empty where it is none.
         voice: Who says it.
+        name: What is said.
     """
 
     command: tuple[str, ...]
     label: str
     voice: str
+    name: str
 
 
 def available() -> tuple[str, ...]:
@@ -173,44 +177,51 @@ class _Draw:
 
     def word(self, word: str) -> _Utterance:
         """Let one of the voices say a word."""
-        return self._flite(word, word) if self._by_flite() else self._espeak(word, word)
+        say = self._flite if self._by_flite() else self._espeak
+        return say(word, word, WORD)
 
     def other(self) -> _Utterance:
         """Let one of the voices say what is none of the words."""
-        return self._flite(self._text(), "") if self._by_flite() else self._near_or_text()
+        chance = self._rng.random()
+        if chance < _RUNNING:
+            text, kind = self._plain_text(int(self._rng.integers(6, 13))), RUNNING
+        elif chance < 1 - _NEAR:
+            text, kind = self._plain_text(int(self._rng.choice([1, 1, 1, 2, 3]))), RUNNING
+        else:
+            text, kind = self._near(), NEAR
+        flite = self._by_flite() and not text.startswith("[[")
+        return (self._flite if flite else self._espeak)(text, "", kind)
 
     def _by_flite(self) -> bool:
         share = _FLITE if "espeak-ng" in self._installed else 1.0
         return "flite" in self._installed and self._rng.random() < share
 
-    def _near_or_text(self) -> _Utterance:
-        if self._sounds and self._rng.random() < 0.5:
+    def _near(self) -> str:
+        """Change sounds of a word, else its letters."""
+        if self._sounds and self._rng.random() < 0.75:
             made = near(_one(self._sounds, self._rng), self._pool, self._rng)
             if made not in self._sounds:
-                return self._espeak(f"[[{''.join(made)}]]", "")
-        return self._espeak(self._text(), "")
+                return f"[[{''.join(made)}]]"
+        return misspelt(_one(self._words, self._rng), self._rng)
 
-    def _text(self) -> str:
-        """Choose a plain word, several, or a misspelt one of the words."""
-        if self._rng.random() < 0.25:
-            return misspelt(_one(self._words, self._rng), self._rng)
-        count = int(self._rng.choice([1, 1, 1, 2, 3]))
+    def _plain_text(self, count: int) -> str:
         return " ".join(_one(self._plain, self._rng) for _ in range(count))
 
-    def _espeak(self, text: str, label: str) -> _Utterance:
+    def _espeak(self, text: str, label: str, kind: str) -> _Utterance:
         rng, language = self._rng, self._language
         accent = _one(ESPEAK_ACCENTS, rng) if language.startswith("en") else language
         voice = f"{accent}+{_one(ESPEAK_VARIANTS, rng)}"
         options = ("-s", str(rng.integers(110, 220)), "-p", str(rng.integers(15, 90)))
         command = ("espeak-ng", "-v", voice, *options, "-w", _OUT, "--", text)
-        return _Utterance(command, label, voice)
+        return _Utterance(command, label, voice, f"{kind}: {text}")
 
-    def _flite(self, text: str, label: str) -> _Utterance:
+    def _flite(self, text: str, label: str, kind: str) -> _Utterance:
         voice = _one(FLITE_VOICES, self._rng)
         stretch = f"duration_stretch={self._rng.uniform(0.75, 1.4):.2f}"
         pitch = f"int_f0_target_mean={self._rng.integers(80, 240)}"
         options = ("-voice", voice, "--setf", stretch, "--setf", pitch)
-        return _Utterance(("flite", *options, "-t", text, "-o", _OUT), label, voice)
+        command = ("flite", *options, "-t", text, "-o", _OUT)
+        return _Utterance(command, label, voice, f"{kind}: {text}")
 
 
 def misspelt(word: str, rng: Random) -> str:
@@ -247,4 +258,4 @@ def _say(asked: _Utterance, output: Path, rate: int) -> Recording | None:
     if not loud.size:
         return None
     wave = wave[loud[0] : loud[-1] + 1]
-    return Recording(" ".join(asked.command), asked.label, asked.voice, wave)
+    return Recording(asked.name, asked.label, asked.voice, wave)
