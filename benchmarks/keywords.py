@@ -389,7 +389,7 @@ def read_aloud(text: str, rng: Any) -> Wave:
             accent = ESPEAK_ACCENTS[int(rng.integers(len(ESPEAK_ACCENTS)))]
             variant = ESPEAK_VARIANTS[int(rng.integers(len(ESPEAK_VARIANTS)))]
             manner = ["-s", str(rng.integers(120, 200)), "-p", str(rng.integers(20, 80))]
-            command = ["espeak-ng", "-v", f"{accent}+{variant}", *manner, "-w", str(out), text]
+            command = ["espeak-ng", "-v", f"{accent}{variant}", *manner, "-w", str(out), text]
         subprocess.run(command, check=True, capture_output=True)
         return read_sound(out, RATE)
 

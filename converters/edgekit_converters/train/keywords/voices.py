@@ -24,13 +24,14 @@ from edgekit_converters.train.keywords.recordings import Recording
 Random = np.random.Generator
 
 SYNTHESISERS = ("espeak-ng", "flite")
-ESPEAK_VARIANTS = (
+_VARIANTS = (
     *(f"m{number}" for number in range(1, 9)),
     *(f"f{number}" for number in range(1, 6)),
     *("klatt", "klatt2", "klatt3", "klatt4", "croak", "grandma", "grandpa", "adam", "Alex"),
     *("Alicia", "Andrea", "Andy", "Annie", "David", "Denis", "Gene", "Jacky", "John", "Lee"),
     *("Linda", "Mario", "Max", "Michael", "Mike", "Mr", "Pablo", "Paul", "Rob", "steph", "Zac"),
 )
+ESPEAK_VARIANTS = ("", *(f"+{each}" for each in _VARIANTS))  # "": the accent's own voice
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-nyc")
 FLITE_VOICES = ("awb", "kal16", "rms", "slt")
 # Frequent words and some long ones, so that speech has more than near words in it.
@@ -210,7 +211,7 @@ class _Draw:
     def _espeak(self, text: str, label: str, kind: str) -> _Utterance:
         rng, language = self._rng, self._language
         accent = _one(ESPEAK_ACCENTS, rng) if language.startswith("en") else language
-        voice = f"{accent}+{_one(ESPEAK_VARIANTS, rng)}"
+        voice = f"{accent}{_one(ESPEAK_VARIANTS, rng)}"
         options = ("-s", str(rng.integers(110, 220)), "-p", str(rng.integers(15, 90)))
         command = ("espeak-ng", "-v", voice, *options, "-w", _OUT, "--", text)
         return _Utterance(command, label, voice, f"{kind}: {text}")
