@@ -10,6 +10,8 @@ from edgekit.records import read_json
 
 Document = dict[str, Any]
 
+_MOST = 1e15  # neither a size nor a time is beyond it
+
 
 @dataclass(slots=True)
 class Gathered:
@@ -17,20 +19,29 @@ class Gathered:
 
     Attributes:
         runs: What `convert` or `quantize` wrote, each with the name of its `file`.
-        latencies: What `profile` or `estimate` printed, one model each.
+        latencies: What `profile` or `estimate` printed, one model each; of a fleet each with
+            the name of its `device`.
         evaluations: What `evaluate` printed.
         prunings: What `prune` printed.
+        inspections: What `inspect` printed.
+        differences: What `profile-diff` printed.
+        calibrations: What `calibrate-device` printed.
+        failures: Devices of a fleet that were not measured, and why.
     """
 
     runs: list[Document] = field(default_factory=list)
     latencies: list[Document] = field(default_factory=list)
     evaluations: list[Document] = field(default_factory=list)
     prunings: list[Document] = field(default_factory=list)
+    inspections: list[Document] = field(default_factory=list)
+    differences: list[Document] = field(default_factory=list)
+    calibrations: list[Document] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def artifacts(self) -> list[Document]:
         """The artifacts of all runs."""
-        return [each for run in self.runs for each in _documents(run.get("artifacts"))]
+        return [each for run in self.runs for each in documents(run, "artifacts")]
 
 
 def gather(paths: Sequence[Path]) -> Gathered:
@@ -45,33 +56,57 @@ def gather(paths: Sequence[Path]) -> Gathered:
     return found
 
 
+# Keys that only documents of one kind have, and the list of `Gathered` where they belong.
+_KINDS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"kind", "latency_ms"}), "latencies"),
+    (frozenset({"before", "after"}), "prunings"),
+    (frozenset({"ops", "fully_integer"}), "inspections"),
+    (frozenset({"change_pct", "verdict"}), "differences"),
+    (frozenset({"ops_timed", "error_within_10pct"}), "calibrations"),
+    (frozenset({"metric", "samples"}), "evaluations"),
+)
+
+
 def _sort_in(value: Any, path: Path, found: Gathered) -> None:
     """Put one document, or each of those it holds, where it belongs."""
     keys = value.keys() if isinstance(value, dict) else set()
     if "profiles" in keys:
-        for each in _documents(value["profiles"]):
+        for each in documents(value, "profiles"):
             _sort_in(each, path, found)
+    elif {"devices", "failed"} <= keys:
+        for visit in documents(value, "devices"):
+            _sort_in_visit(visit, path, found)
     elif "artifacts" in keys:
         found.runs.append({**value, "file": str(path)})
-    elif {"kind", "latency_ms"} <= keys:
-        found.latencies.append(value)
-    elif {"before", "after"} <= keys:
-        found.prunings.append(value)
-    elif {"metric", "samples"} <= keys:
-        found.evaluations.append(value)
+    elif kind := next((name for needed, name in _KINDS if needed <= keys), None):
+        getattr(found, kind).append(value)
     elif {"path", "target", "scheme"} <= keys:  # `quantize` prints its one artifact
         found.runs.append({"artifacts": [value]})
     else:
-        msg = (
-            f"{path} is JSON, but not what an edgekit command writes.\n"
-            "Give the run.json of `edgekit convert`, or what `profile`, `evaluate`, "
-            "`quantize` or `prune` print with --json."
-        )
-        raise RecordError(msg)
+        raise _unknown(path)
 
 
-def _documents(value: Any) -> list[Document]:
-    """Return those entries of a list that are documents."""
+def _sort_in_visit(visit: Document, path: Path, found: Gathered) -> None:
+    """Take in what a device of a fleet measured, or why it did not."""
+    name = text(visit, "name")
+    for profile in documents(visit, "profiles"):
+        _sort_in({**profile, "device": name}, path, found)
+    if error := text(visit, "error"):
+        found.failures.append(f"{name} was not measured: {error}")
+
+
+def _unknown(path: Path) -> RecordError:
+    return RecordError(
+        f"{path} is JSON, but not what an edgekit command writes.\n"
+        "Give the run.json of `edgekit convert`, or what `quantize`, `prune`, `evaluate`, "
+        "`inspect`, `profile`, `estimate`, `profile-diff` or `calibrate-device` print with "
+        "--json."
+    )
+
+
+def documents(document: Document, key: str) -> list[Document]:
+    """Return those entries of the list below a key that are documents."""
+    value = document.get(key)
     entries = value if isinstance(value, list) else []
     return [each for each in entries if isinstance(each, dict)]
 
@@ -83,10 +118,17 @@ def part(document: Document, key: str) -> Document:
 
 
 def number(document: Document, key: str) -> float | None:
-    """Return the number below a key, or None."""
+    """Return the number below a key, or None where there is none that can be drawn."""
     value = document.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < _MOST else None
+
+
+def positive(document: Document, key: str) -> float | None:
+    """Return the number below a key, or None where there is none above 0."""
+    value = number(document, key)
+    return value if value is not None and value > 0 else None
 
 
 def text(document: Document, key: str) -> str:

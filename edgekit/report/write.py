@@ -1,16 +1,42 @@
 """Write the page: sections, each made from the documents that have something for it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import UsageError
 from edgekit.files import atomic_write
 from edgekit.measure import library_versions
-from edgekit.report import sections
-from edgekit.report.documents import gather
-from edgekit.report.markup import join, page, tag
+from edgekit.report import (
+    latency,
+    operators,
+    overview,
+    placement,
+    provenance,
+    pruning,
+    settings,
+)
+from edgekit.report.documents import Gathered, gather
+from edgekit.report.markup import Markup, join, page, tag
+
+# The sections of the page; each is empty where the documents have nothing for it.
+ORDER: tuple[Callable[[Gathered], Markup], ...] = (
+    overview.sizes,
+    overview.accuracy,
+    overview.targets,
+    latency.latency,
+    operators.operators,
+    settings.sweeps,
+    settings.sustained,
+    latency.changes,
+    latency.calibrations,
+    placement.placement,
+    pruning.pruning,
+    overview.warnings,
+    provenance.methods,
+    provenance.repeat,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +77,12 @@ def write_report(run_json_paths: Sequence[Path], out_path: Path) -> Report:
         msg = f"The report would overwrite {out_path}, which it is made from; name another -o."
         raise UsageError(msg)
     found = gather(run_json_paths)
-    parts = [make(found) for make in sections.ORDER]
+    parts = [make(found) for make in ORDER]
     version = library_versions(["edgekit"]).get("edgekit", "")
     files = ", ".join(path.name for path in run_json_paths)
-    head = join(tag("h1", sections.title(found)), tag("p", f"Made from {files}.", cls="lead"))
+    head = join(tag("h1", overview.title(found)), tag("p", f"Made from {files}.", cls="lead"))
     foot = tag("p", f"edgekit {version}".strip(), cls="lead")
-    content = page(sections.title(found), head, *parts, foot)
+    content = page(overview.title(found), head, *parts, foot)
     atomic_write(out_path, content)
     return Report(
         path=str(out_path),

@@ -1,20 +1,24 @@
 """The page: complete, self-contained, and nothing in it becomes markup by itself."""
 
 import json
-from html.parser import HTMLParser
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import reported
 from hypothesis import given
 from hypothesis import strategies as st
+from reported import Reader, page_of
 
 from edgekit.errors import RecordError, UsageError
+from edgekit.records import to_json
 from edgekit.report import write_report
 from edgekit.report.markup import tag
 
 EVIL = "<script>alert(1)<b>\"'&amp;"
-VOID = {"meta"}
+Page = Callable[..., Reader]
 
 RUN: dict[str, Any] = {
     "artifacts": [
@@ -59,41 +63,8 @@ ESTIMATE = {
 }
 
 
-class Reader(HTMLParser):
-    """Collects what a browser would see, and checks that every element is closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: set[str] = set()
-        self.addresses: list[str] = []
-        self.words = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-        self.addresses += [value or "" for key, value in attrs if key in {"src", "href"}]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-
-def page(folder: Path, *documents: Any) -> Reader:
-    paths = []
-    for number, each in enumerate(documents):
-        paths.append(folder / f"{number}.json")
-        paths[-1].write_text(json.dumps(each))
-    write_report(paths, folder / "report.html")
-    return Reader((folder / "report.html").read_text(encoding="utf-8"))
-
-
-def test_every_number_is_on_the_page_with_the_way_it_was_obtained(tmp_path: Path) -> None:
-    words = page(tmp_path, RUN, PROFILE).words
+def test_every_number_is_on_the_page_with_the_way_it_was_obtained(page: Page) -> None:
+    words = page(RUN, PROFILE).words
     for text in ("98.5 kB", "61.0 kB", "87.1 %", "86.2 %", "+0.90", "97.5 %", "1.25 ms"):
         assert text in words
     assert "1.00 ms to 2.00 ms" in words
@@ -103,21 +74,21 @@ def test_every_number_is_on_the_page_with_the_way_it_was_obtained(tmp_path: Path
     assert "calibration samples" in words
 
 
-def test_the_commands_that_repeat_it_are_named(tmp_path: Path) -> None:
-    words = page(tmp_path, RUN, PROFILE).words
+def test_the_commands_that_repeat_it_are_named(page: Page, tmp_path: Path) -> None:
+    words = page(RUN, PROFILE).words
     assert f"edgekit convert --recipe {tmp_path / '0.json'} -o again/" in words
     assert "edgekit profile out/resnet.host.tflite" in words
     assert "200 samples of photos, chosen with seed 7." in words
 
 
-def test_warnings_of_every_kind_are_listed(tmp_path: Path) -> None:
-    words = page(tmp_path, RUN, PROFILE).words
+def test_warnings_of_every_kind_are_listed(page: Page) -> None:
+    words = page(RUN, PROFILE).words
     for text in ("Two samples are the same.", "A warning of the whole run.", "machine is busy"):
         assert text in words
 
 
-def test_an_estimate_looks_other_than_a_measurement(tmp_path: Path) -> None:
-    reader = page(tmp_path, PROFILE, ESTIMATE)
+def test_an_estimate_looks_other_than_a_measurement(page: Page, tmp_path: Path) -> None:
+    reader = page(PROFILE, ESTIMATE)
     assert "25.00 ms to 40.00 ms" in reader.words
     written = (tmp_path / "report.html").read_text()
     assert "kind-measured" in written
@@ -125,16 +96,16 @@ def test_an_estimate_looks_other_than_a_measurement(tmp_path: Path) -> None:
     assert "it did not run on the device" in reader.words
 
 
-def test_the_page_is_closed_and_loads_nothing(tmp_path: Path) -> None:
-    reader = page(tmp_path, RUN, PROFILE, ESTIMATE)
+def test_the_page_is_closed_and_loads_nothing(page: Page, tmp_path: Path) -> None:
+    reader = page(RUN, PROFILE, ESTIMATE)
     assert reader.open == []
     assert reader.addresses == []
     assert not reader.seen & {"script", "link", "img", "iframe"}
     assert "url(" not in (tmp_path / "report.html").read_text()
 
 
-def test_what_was_read_never_becomes_markup(tmp_path: Path) -> None:
-    reader = page(tmp_path, RUN)
+def test_what_was_read_never_becomes_markup(page: Page) -> None:
+    reader = page(RUN)
     assert not reader.seen & {"script", "b"}
     assert reader.words.count(f"{EVIL}.tflite") == 2
     assert f"raspberry-pi-4: {EVIL}" in reader.words
@@ -163,8 +134,8 @@ def test_text_and_attributes_come_back_as_they_were(text: str, value: str) -> No
         pytest.param({"metric": "accuracy", "value": 0.5, "samples": 3}, id="evaluation"),
     ],
 )
-def test_what_is_missing_is_left_out(tmp_path: Path, document: Any) -> None:
-    assert page(tmp_path, document).open == []
+def test_what_is_missing_is_left_out(page: Page, document: Any) -> None:
+    assert page(document).open == []
 
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -172,17 +143,56 @@ anything = st.recursive(
     plain,
     lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
 )
-KEYS = sorted({*RUN["artifacts"][0], *PROFILE, *ESTIMATE})
+KINDS: list[Any] = [
+    RUN,
+    PROFILE,
+    reported.per_op(),
+    reported.thorough(),
+    reported.estimate(),
+    reported.inspection("edgetpu", "cpu"),
+    reported.pruning("0.5", 0.5),
+    reported.difference(),
+    reported.calibrated(),
+    reported.fleet(),
+]
 
 
-@given(run=st.dictionaries(st.sampled_from(KEYS), anything), rest=anything)
-def test_whatever_stands_in_a_run_the_page_is_whole(
-    tmp_path_factory: pytest.TempPathFactory, run: dict[str, Any], rest: Any
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every list or table within a document, with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else range(len(value))
+    found = [(value, key) for key in keys]
+    inner = [value[key] for key in keys if isinstance(value[key], dict | list)]
+    return found + [place for each in inner for place in places(each)]
+
+
+@given(data=st.data(), kind=st.sampled_from(KINDS), rest=anything)
+def test_whatever_stands_in_a_document_the_page_is_whole_or_it_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, kind: Any, rest: Any
 ) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    latency = {**run, "kind": "measured", "latency_ms": rest}
-    document = {"artifacts": [run, rest], "source": rest, "warnings": rest, "calibration": rest}
-    assert page(folder, document, latency).open == []
+    document = json.loads(json.dumps(to_json(kind)))
+    holder, key = data.draw(st.sampled_from(places(document)))
+    holder[key] = rest
+    with suppress(RecordError):
+        assert page_of(tmp_path_factory.mktemp("run"), document).open == []
+
+
+def test_one_page_shows_all_kinds_together(page: Page) -> None:
+    reader = page(*KINDS)
+    assert reader.open == []
+    assert reader.addresses == []
+    titles = (
+        "Models and sizes, Accuracy, Targets, Latency by target, Time of each operator, "
+        "Threads and delegates, Without pause, Two measurements compared, Calibrated devices, "
+        "Placement, Pruning, Warnings, How each number was obtained, To repeat it"
+    )
+    at = [reader.words.index(title) for title in titles.split(", ")]
+    assert at == sorted(at)
+
+
+def test_the_refusal_names_what_can_be_given(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('{"colour": "red"}')
+    with pytest.raises(RecordError, match=r"(?s)other\.json is JSON.*`inspect`.*`estimate`"):
+        write_report([tmp_path / "other.json"], tmp_path / "report.html")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", '{"a": 1}', "not json"])
