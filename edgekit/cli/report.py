@@ -32,15 +32,17 @@ def _show(found: Document) -> None:
     help="Page to write.",
 )
 def report(runs: tuple[Path, ...], *, output: Path) -> object:
-    """Write one self-contained HTML page: sizes, accuracy, latency, warnings.
+    """Write one self-contained HTML page: sizes, accuracy, latency, placement, pruning.
 
-    RUN.json is what `edgekit convert` writes, or what other commands print with --json.
+    RUN.json is what `edgekit convert` writes, or what these print with --json: quantize,
+    prune, evaluate, inspect, profile, estimate, profile-diff, calibrate-device.
 
     \b
     Examples:
       edgekit report out/run.json
       edgekit profile out/model.host.tflite --json > profile.json
       edgekit report out/run.json profile.json -o report.html
+      edgekit report prune-30.json prune-50.json prune-70.json -o curve.html
     """
     from edgekit.report import write_report
 
