@@ -77,7 +77,7 @@ def _model(name: str, latencies: Sequence[Document]) -> Markup:
 
 
 def _row(document: Document, largest: float) -> list[str]:
-    kind, likely = text(document, "kind"), typical(document)
+    kind, likely = text(document, "kind"), _typical(document)
     low, high = _bounds(document)
     reach = None if low is None or high is None else (low / largest, high / largest)
     at = (likely or 0.0) / largest
@@ -102,7 +102,7 @@ def _runtime(document: Document) -> str:
     return ", ".join(filter(None, facts)) or NONE
 
 
-def typical(document: Document) -> float | None:
+def _typical(document: Document) -> float | None:
     """Return the median of a measurement, or the likely time of an estimate."""
     return number(part(document, "latency_ms"), "median") or number(document, "latency_ms")
 
@@ -117,7 +117,7 @@ def _bounds(document: Document) -> tuple[float | None, float | None]:
 
 def _reach(document: Document) -> float:
     """Return how far its bar goes."""
-    return max(_bounds(document)[1] or 0.0, typical(document) or 0.0)
+    return max(_bounds(document)[1] or 0.0, _typical(document) or 0.0)
 
 
 def _signed(percents: float | None) -> str:

@@ -1,6 +1,7 @@
 """The pruning curve: share removed against metric, size and latency."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -65,3 +66,10 @@ def test_the_share_removed_is_of_weights(
     before: dict[str, Any], after: dict[str, Any], share: float | None
 ) -> None:
     assert removed(before, {"after": after}) == (share and pytest.approx(share))
+
+
+def test_the_keys_are_those_of_the_records_that_prune_prints() -> None:
+    records = pytest.importorskip("edgekit_converters.prune.command")
+    document = pruning("0.5", 0.5)
+    assert document.keys() <= {each.name for each in fields(records.PruneResult)}
+    assert document["before"].keys() <= {each.name for each in fields(records.Side)}
