@@ -3,17 +3,41 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from edgekit.records import to_json
 
 BACKBONE = "mobilenet_v1_0.25"
-_FILES = ("data", "weights", "background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRequest:
-    """One training.
+class Request:
+    """What is asked of any training.
+
+    Attributes:
+        FILES: Names of the attributes that are files or folders.
+    """
+
+    FILES: ClassVar[tuple[str, ...]] = ()
+
+    def absolute(self) -> Self:
+        """Return the same request for another working folder."""
+        files: dict[str, Any] = {
+            key: str(Path(value).absolute()) for key, value in self._files()
+        }
+        return dataclasses.replace(self, **files)
+
+    def told(self) -> dict[str, Any]:
+        """Return what a model may say of it to others: files without their folders."""
+        return {**to_json(self), **{key: Path(value).name for key, value in self._files()}}
+
+    def _files(self) -> list[tuple[str, str]]:
+        return [(key, value) for key in self.FILES if (value := getattr(self, key))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest(Request):
+    """One training of a detector or a classifier.
 
     Attributes:
         kind: `detect` or `classify`.
@@ -36,6 +60,8 @@ class TrainRequest:
             ends; 0: never.
     """
 
+    FILES: ClassVar[tuple[str, ...]] = ("data", "weights", "background")
+
     kind: Literal["detect", "classify"]
     data: str
     backbone: str = BACKBONE
@@ -53,20 +79,6 @@ class TrainRequest:
     anchors: int = 6
     width: int = 64
     patience: int = 0
-
-    def absolute(self) -> Self:
-        """Return the same request for another working folder."""
-        files: dict[str, Any] = {
-            key: str(Path(value).absolute()) for key, value in self._files()
-        }
-        return dataclasses.replace(self, **files)
-
-    def told(self) -> dict[str, Any]:
-        """Return what a model may say of it to others: files without their folders."""
-        return {**to_json(self), **{key: Path(value).name for key, value in self._files()}}
-
-    def _files(self) -> list[tuple[str, str]]:
-        return [(key, value) for key in _FILES if (value := getattr(self, key))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,9 @@
 """What the training of a keyword model is asked."""
 
-import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal
 
-from edgekit.records import to_json
+from edgekit_converters.train.request import Request
 
 NETWORK = "tc-resnet"
 EPOCHS = 160
@@ -13,11 +11,10 @@ BATCH = 128
 RATE = 4e-3
 HOLD_OUT = 0.2
 LANGUAGE = "en-us"
-_FILES = ("data", "unknown", "background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeywordRequest:
+class KeywordRequest(Request):
     """One training of a keyword model.
 
     Attributes:
@@ -38,6 +35,8 @@ class KeywordRequest:
         seed: Everything that is drawn.
     """
 
+    FILES: ClassVar[tuple[str, ...]] = ("data", "unknown", "background")
+
     kind: Literal["keywords"] = "keywords"
     data: str
     words: tuple[str, ...] = ()
@@ -52,17 +51,3 @@ class KeywordRequest:
     synthesis: bool = True
     language: str = LANGUAGE
     seed: int = 0
-
-    def absolute(self) -> Self:
-        """Return the same request for another working folder."""
-        files: dict[str, Any] = {
-            key: str(Path(value).absolute()) for key, value in self._files()
-        }
-        return dataclasses.replace(self, **files)
-
-    def told(self) -> dict[str, Any]:
-        """Return what a model may say of it to others: files without their folders."""
-        return {**to_json(self), **{key: Path(value).name for key, value in self._files()}}
-
-    def _files(self) -> list[tuple[str, str]]:
-        return [(key, value) for key in _FILES if (value := getattr(self, key))]
