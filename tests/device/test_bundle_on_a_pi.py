@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edgekit.audio.sources import open_sound
 from edgekit.runtime import load
+from edgekit.vision.sources.synthetic import Synthetic
 
 pytestmark = [
     pytest.mark.device,
@@ -35,7 +36,7 @@ pytestmark = [
 MODELS = ROOT / "demos/edgekit_demos/models"
 CARRIED = sorted(MODELS.glob("*.tflite"))
 MODEL = "bundle/models/shapes.raspberry-pi-4.tflite"
-WORDS = MODELS / "words.tflite"
+CARDS, WORDS = MODELS / "cards.tflite", MODELS / "words.tflite"
 # 8-bit models of others; from the folder that EDGEKIT_DATA names.
 REAL = (
     "edgetpu/test_data/keras_lstm_mnist_ptq.tflite",
@@ -143,6 +144,7 @@ def home_for(
         shutil.copy(inputs, folder)
         shutil.copy(ROOT / "tests/support/pi_outputs.py", folder)
         write_picture(folder / "red.png")
+        write_cards(folder / "cards.png")
         write_speech(folder / "talk.wav")
         return folder
 
@@ -196,6 +198,11 @@ def write_picture(path: Path) -> None:
     cv2.imwrite(str(path), picture)
 
 
+def write_cards(path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    cv2.imwrite(str(path), next(Synthetic().frames()).pixels)
+
+
 def write_speech(path: Path) -> None:
     with open_sound("synthetic", RATE) as source:
         chunks = itertools.takewhile(lambda chunk: chunk.t < SPEECH_S, source.chunks())
@@ -234,7 +241,18 @@ def test_the_demo_runs_on_pictures_and_on_drawn_frames(pi: Pi) -> None:
     assert list(drawn["ms"]) == ["capture", "preprocess", "inference", "postprocess", "total"]
 
 
-@pytest.mark.skipif(not WORDS.exists(), reason="edgekit carries no model of words")
+def test_the_demo_finds_the_cards_of_a_picture(pi: Pi) -> None:
+    looking = ("demo", "detect", "--model", f"bundle/models/{CARDS.name}", "--headless")
+    found = pi.edgekit(*looking, "--source", "cards.png", "--jsonl", "found.jsonl")
+    wanted = here(*looking, "--source", "cards.png", "--jsonl", "wanted.jsonl", cwd=pi.home)
+    assert found["seen"] == wanted["seen"]
+    assert set(found["seen"]) == {"ace", "nine", "ten"}
+    (line,), (other,) = (read_lines(pi.home / f"{name}.jsonl") for name in ("found", "wanted"))
+    for seen, there in zip(line["detections"], other["detections"], strict=True):
+        assert seen["label"] == there["label"]
+        assert seen["box"] == pytest.approx(there["box"], abs=2.0)
+
+
 def test_the_demo_hears_the_words_of_a_recording(pi: Pi) -> None:
     listening = ("demo", "keywords", "--model", f"bundle/models/{WORDS.name}")
     found = pi.edgekit(*listening, "--source", "talk.wav", "--jsonl", "heard.jsonl")
@@ -242,13 +260,13 @@ def test_the_demo_hears_the_words_of_a_recording(pi: Pi) -> None:
     assert found["heard"] == wanted["heard"]
     assert sum(found["heard"].values()) >= 4
     assert found["seconds"] == pytest.approx(wanted["seconds"])
-    events = [read_events(pi.home / name) for name in ("heard.jsonl", "wanted.jsonl")]
+    events = [read_lines(pi.home / name) for name in ("heard.jsonl", "wanted.jsonl")]
     for event, other in zip(*events, strict=True):
         assert event["keyword"] == other["keyword"]
         assert event["t"] == pytest.approx(other["t"], abs=0.1)
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
