@@ -1,11 +1,15 @@
 """What all tests share: which are skipped where, and the options of a run."""
 
 import importlib.util
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from edgekit import progress
 
 settings.register_profile("edgekit", deadline=None, print_blob=True)
 settings.load_profile("edgekit")
@@ -39,6 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in REASONS.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def silent_afterwards() -> Iterator[None]:
+    """Take back what a command that ran in this process chose to say, and to whom."""
+    yield
+    progress.show_on(progress.Silent())
+    logger = logging.getLogger("edgekit")
+    logger.handlers = []
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

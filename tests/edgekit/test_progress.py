@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -16,12 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit import progress
-
-
-@pytest.fixture(autouse=True)
-def silent_afterwards() -> Iterator[None]:
-    yield
-    progress.show_on(progress.Silent())
 
 
 @given(items=st.lists(st.integers(), max_size=10))

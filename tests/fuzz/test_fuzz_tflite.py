@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import logging
 import random
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import fuzz_jobs
 import pytest
 from mutations import complaint, damage, damage_tables
 
-from edgekit import guard, progress
+from edgekit import guard
 from edgekit.cli.main import cli
 
 WAYS = {"bytes": damage, "tables": damage_tables}
@@ -35,15 +34,6 @@ def inspect(*arguments: str) -> None:
     """Run the command in this process; what it prints is of no interest."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         cli(["inspect", *arguments], standalone_mode=False)
-
-
-@pytest.fixture(autouse=True)
-def silent_afterwards() -> Iterator[None]:
-    """Take back what the command line sets up in this process."""
-    yield
-    progress.show_on(progress.Silent())
-    logging.getLogger("edgekit").handlers = []
-    logging.getLogger("edgekit").setLevel(logging.NOTSET)
 
 
 def test_seeds_are_sound(tflite_seeds: dict[str, bytes], tmp_path: Path) -> None:

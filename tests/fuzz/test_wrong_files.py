@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from mutations import complaint
 from small import small_model
 
-from edgekit import progress
 from edgekit.cli.main import cli
 from edgekit.errors import UsageError
 
@@ -66,15 +64,6 @@ SUFFIXES = {
     "quantize-model": ".h5",
     "prune-model": ".keras",
 }
-
-
-@pytest.fixture(autouse=True)
-def silent_afterwards() -> Iterator[None]:
-    """Take back what the command line sets up in this process."""
-    yield
-    progress.show_on(progress.Silent())
-    logging.getLogger("edgekit").handlers = []
-    logging.getLogger("edgekit").setLevel(logging.NOTSET)
 
 
 def run(arguments: list[str]) -> None:
