@@ -4,13 +4,14 @@ import contextlib
 import io
 import struct
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.data.resample import resample
-from edgekit.errors import DataError
+from edgekit.errors import DataError, MissingExtra
 from edgekit.live.closing import Closing
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ class SoundFile(Closing):
 
     Raises:
         DataError: The file is missing or empty, or libsndfile cannot read it.
+        MissingExtra: There is no libsndfile.
     """
 
     def __init__(self, path: Path) -> None:
-        import soundfile
-
+        soundfile = _library()
         self._path = path
         self._refused = soundfile.SoundFileError
         with contextlib.ExitStack() as stack:
@@ -117,6 +118,20 @@ def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
         return wave[start : start + samples]
     before = (samples - wave.size) // 2
     return np.pad(wave, (before, samples - wave.size - before))
+
+
+def _library() -> ModuleType:
+    """Load what reads sound; on some systems a part of it is a package of theirs."""
+    try:
+        import soundfile
+    except OSError as error:
+        msg = (
+            f"soundfile is needed to read sound, and it cannot be loaded: {error}.\n"
+            "Install its library with: sudo apt install libsndfile1"
+        )
+        raise MissingExtra(msg) from error
+    loaded: ModuleType = soundfile
+    return loaded
 
 
 class _Finalised(io.FileIO):

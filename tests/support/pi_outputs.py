@@ -16,8 +16,10 @@ def main(inputs: str, outputs: str, delegate: str, *models: str) -> None:
     with np.load(inputs) as given:
         for path in map(Path, models):
             model = load(path, delegate=delegate, probe=False, threads=1)
-            results[path.name] = model.raw(given[path.name])
-    np.savez(outputs, **results)  # type: ignore[arg-type] # names of models
+            made = model.raw(given[path.name])
+            for name, values in (made if isinstance(made, dict) else {"": made}).items():
+                results[f"{path.name} {name}".strip()] = values
+    np.savez(outputs, **results)  # type: ignore[arg-type] # names of models and outputs
 
 
 if __name__ == "__main__":

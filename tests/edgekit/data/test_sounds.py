@@ -1,6 +1,7 @@
 """Sound files become mono at one rate, or one message."""
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.data.sounds import fit_length, read_sound
-from edgekit.errors import DataError
+from edgekit.errors import DataError, MissingExtra
 
 TONE = (0.5 * np.sin(np.arange(4000) / 5)).astype(np.float32)
 
@@ -103,6 +104,17 @@ def test_a_file_of_endless_small_chunks_is_not_searched_for_ever(tmp_path: Path)
     path.write_bytes(b"RIFF\x00\x00\x00\x00WAVE" + b"junk\x00\x00\x00\x00" * 100_000)
     with pytest.raises(DataError, match=r"a\.wav"):
         read_sound(path, 8000)
+
+
+def test_without_libsndfile_the_package_that_brings_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a 32-bit Raspberry Pi the wheel has no library of its own."""
+    (tmp_path / "soundfile.py").write_text("raise OSError('no libsndfile.so')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "soundfile")
+    with pytest.raises(MissingExtra, match=r"no libsndfile\.so(.|\n)*apt install libsndfile1"):
+        read_sound(tmp_path / "sound.wav", 16_000)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
