@@ -152,7 +152,16 @@ class Views:
         if voices and rng.random() < _SYNTHETIC:
             chosen = voices[int(rng.integers(len(voices)))]
             place = Place(chosen, 0, chosen.wave.size)
-        way = augment.draw_way(rng)
+        moved, start, end = self._moved(place, augment.draw_way(rng), rng)
+        room = max(0, self._size - (end - start))
+        late = round(rng.uniform(0, min(room, _LATEST_S * self._rate)))
+        window = self._cut(moved, end + late - self._size)
+        if rng.random() < 0.12:
+            window = self._preceded(window, self._size - late - (end - start), rng)
+        return self._finished(window, augment.level(moved[start:end]), rng)
+
+    def _moved(self, place: Place, way: augment.Way, rng: Random) -> tuple[Wave, int, int]:
+        """Send a word with what surrounds it on its way; tell where it then begins and ends."""
         context = round(_CONTEXT_S * self._rate)
         low = max(0, place.start - context)
         sound = place.recording.wave[low : place.end + context]
@@ -160,12 +169,7 @@ class Views:
         start, end = (
             (each - low) * moved.size // sound.size for each in (place.start, place.end)
         )
-        room = max(0, self._size - (end - start))
-        late = round(rng.uniform(0, min(room, _LATEST_S * self._rate)))
-        window = self._cut(moved, end + late - self._size)
-        if rng.random() < 0.12:
-            window = self._preceded(window, self._size - late - (end - start), rng)
-        return self._finished(window, augment.level(moved[start:end]), rng)
+        return moved, start, end
 
     def _preceded(self, window: Wave, before: int, rng: Random) -> Wave:
         """Let other speech stand right before a word."""
@@ -196,14 +200,7 @@ class Views:
 
     def _hidden_word(self, way: augment.Way, rng: Random) -> Wave:
         """Return a window at whose edge a part of a word is seen, as it comes or goes."""
-        place = self._drawn_word(rng)
-        context = round(_CONTEXT_S * self._rate)
-        low = max(0, place.start - context)
-        sound = place.recording.wave[low : place.end + context]
-        moved = augment.travel(sound, self._rate, way, rng)
-        start, end = (
-            (each - low) * moved.size // sound.size for each in (place.start, place.end)
-        )
+        moved, start, end = self._moved(self._drawn_word(rng), way, rng)
         seen = rng.uniform(0.1, _HIDDEN) * (end - start)
         if rng.random() < 0.5:  # it comes
             return self._cut(moved, round(start + seen) - self._size)
