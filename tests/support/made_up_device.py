@@ -79,7 +79,12 @@ class Device:
         for name, us, delegated in _exact(share):
             ms = us / 1000 * (1.0 + self.noise * float(random.standard_normal()))
             timing = Timing(
-                name=name, delegated=delegated, runs=100, p5_ms=ms, median_ms=self.spread * ms
+                name=name,
+                delegated=delegated,
+                runs=100,
+                p5_ms=ms,
+                median_ms=self.spread * ms,
+                quiet_ms=ms,
             )
             timings.append(timing)
         return Session(

@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from edgekit.files import atomic_write
 from edgekit.progress import task
+from edgekit_converters.train.normalization import fused, normalizations
 
 Batch = tuple[Any, Any]  # inputs and targets
 Loss = Callable[[Any, Any], Any]
@@ -126,8 +127,14 @@ class Training:
         Returns:
             Epochs of training, fewer than planned where it ended early.
         """
-        plan, state = self._plan, self._state
         self._resume()
+        with fused(self._model):
+            self._learn()
+            self._take_averages()
+        return self._state.epoch
+
+    def _learn(self) -> None:
+        plan, state = self._plan, self._state
         began = saved = time.monotonic()
         loss = math.nan
         total = plan.epochs * plan.steps
@@ -150,8 +157,6 @@ class Training:
                     saved = time.monotonic()
                     state.seconds = self.before_s + saved - began
                     self._save()
-        self._take_averages()
-        return state.epoch
 
     def _epoch_label(self, loss: float) -> str:
         done, plan = self._state.epoch, self._plan
@@ -241,11 +246,7 @@ class Training:
         last batches are taken again (as after stochastic weight averaging, arXiv 1803.05407).
         """
         self._model.set_weights([each.numpy() for each in self._averages])
-        norms = [
-            layer
-            for layer in self._model.layers
-            if isinstance(layer, keras.layers.BatchNormalization)
-        ]
+        norms = normalizations(self._model)
         usual = [layer.momentum for layer in norms]
         total = self._plan.epochs * self._plan.steps
         for count, step in enumerate(range(max(0, total - _SETTLE), total) if norms else ()):

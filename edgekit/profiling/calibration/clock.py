@@ -1,7 +1,12 @@
-"""Time many small models on this machine, in turns, within a given time."""
+"""Time many small models on this machine, in turns, within a given time.
+
+All are timed in several rounds: what else a machine does, or the host of a virtual one, comes
+and goes within seconds, and is to meet one round of a model and not the others.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +22,7 @@ from edgekit.records import from_json
 from edgekit.runtime import open_backend
 from edgekit.runtime.backends import Backend
 
+_ROUNDS = 3
 _TOGETHER = 40  # models that are in memory at the same time
 _FEWEST_VISITS = 3
 _MOST_VISITS = 60
@@ -52,6 +58,7 @@ class Timing:
         runs: Timed runs.
         p5_ms: 5 % of the runs were at least as fast: what it takes if nothing interferes.
         median_ms: The typical run.
+        quiet_ms: The typical run of the quietest round.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Timing:
     runs: int
     p5_ms: float
     median_ms: float
+    quiet_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +102,10 @@ def worker(*, plan: dict[str, Any]) -> Session:
     every = models(how.share)
     found = {}
     for threads in how.threads:
-        with task(f"Timing operators and nets, threads: {threads}", len(every)) as advance:
+        label = f"Timing operators and nets, threads: {threads}"
+        with task(label, _ROUNDS * len(every)) as advance:
             seconds = how.seconds / len(how.threads)
-            found[str(threads)] = tuple(_time(every, package, threads, seconds, advance))
+            found[str(threads)] = _time(every, package, threads, seconds, advance)
     runtime = f"{package.name} {package.version}"
     return Session(runtime=runtime, machine=before, timings=found)
 
@@ -107,17 +116,46 @@ def _time(
     threads: int,
     seconds: float,
     advance: Callable[[int], None],
-) -> Iterator[Timing]:
-    """Time all models, some at a time; operators and nets have their shares of the time."""
+) -> tuple[Timing, ...]:
+    """Time all models in rounds; operators and nets have their shares of the time."""
     random = np.random.default_rng(0)
-    for alone, part in ((True, _FOR_OPS), (False, 1 - _FOR_OPS)):
-        chosen = [each for each in every if each.alone == alone]
-        order = [chosen[i] for i in random.permutation(len(chosen))]
-        for begin in range(0, len(order), _TOGETHER):
-            batch = [_Loaded(each, package, threads) for each in order[begin:][:_TOGETHER]]
-            _visit(batch, seconds * part * len(batch) / len(order), random)
-            yield from (each.timing() for each in batch)
-            advance(len(batch))
+    rounds: dict[str, list[list[float]]] = defaultdict(list)
+    delegated: dict[str, bool] = {}
+    for _ in range(_ROUNDS):
+        for alone, part in ((True, _FOR_OPS), (False, 1 - _FOR_OPS)):
+            chosen = [each for each in every if each.alone == alone]
+            order = [chosen[i] for i in random.permutation(len(chosen))]
+            each_s = part * seconds / _ROUNDS / max(1, len(order))
+            for begin in range(0, len(order), _TOGETHER):
+                batch = [_Loaded(each, package, threads) for each in order[begin:][:_TOGETHER]]
+                _visit(batch, each_s * len(batch), random)
+                for each in batch:
+                    rounds[each.name].append(each.ms)
+                    delegated[each.name] = each.delegated
+                advance(len(batch))
+    return tuple(
+        timing(each.name, rounds[each.name], delegated=delegated[each.name]) for each in every
+    )
+
+
+def timing(name: str, rounds: Sequence[Sequence[float]], *, delegated: bool) -> Timing:
+    """Sum up what one model took.
+
+    Args:
+        name: Of the model.
+        rounds: Times of its runs in each round, in milliseconds.
+        delegated: A delegate took the whole of it.
+    """
+    ms = [each for times in rounds for each in times]
+    summary = summarize(ms)
+    return Timing(
+        name=name,
+        delegated=delegated,
+        runs=len(ms),
+        p5_ms=summary.p5,
+        median_ms=summary.median,
+        quiet_ms=min(summarize(list(times)).median for times in rounds),
+    )
 
 
 def _visit(batch: Sequence["_Loaded"], seconds: float, random: np.random.Generator) -> None:
@@ -131,17 +169,23 @@ def _visit(batch: Sequence["_Loaded"], seconds: float, random: np.random.Generat
 
 
 class _Loaded:
-    """A model that is ready to run, and the times it took."""
+    """A model that is ready to run, and the times it took.
+
+    Attributes:
+        name: Of the model.
+        delegated: A delegate took the whole of it.
+        ms: How long its runs took.
+    """
 
     def __init__(self, model: Timed, package: Backend, threads: int) -> None:
-        self._model = model
         self._interpreter = package.interpreter(
             model_content=model.content, num_threads=threads
         )
         self._interpreter.allocate_tensors()
         for detail in self._interpreter.get_input_details():
             self._interpreter.set_tensor(detail["index"], random_values(detail))
-        self._ms: list[float] = []
+        self.name, self.delegated = model.name, _delegated(self._interpreter)
+        self.ms: list[float] = []
         first = min(time_ms(self._interpreter.invoke) for _ in range(2))
         fewest, most = _RUNS
         self._runs = int(np.clip(_VISIT_MS / max(first, 1e-6), fewest, most))
@@ -149,18 +193,7 @@ class _Loaded:
     def visit(self) -> None:
         """Run some times; the first run, which finds the caches cold, does not count."""
         self._interpreter.invoke()
-        self._ms += [time_ms(self._interpreter.invoke) for _ in range(self._runs)]
-
-    def timing(self) -> Timing:
-        """Sum up."""
-        summary = summarize(self._ms)
-        return Timing(
-            name=self._model.name,
-            delegated=_delegated(self._interpreter),
-            runs=len(self._ms),
-            p5_ms=summary.p5,
-            median_ms=summary.median,
-        )
+        self.ms += [time_ms(self._interpreter.invoke) for _ in range(self._runs)]
 
 
 def _delegated(interpreter: Any) -> bool:

@@ -81,12 +81,11 @@ def fit(models: Sequence[Timed], timings: Sequence[Timing], threads: int) -> Set
     samples, nets = [], []
     for model in models:
         timing = by_name[model.name]
-        us = 1000 * timing.p5_ms
         seen = Model.of(Graph(model.content))
-        if not model.alone:
-            nets.append(Net(seen, us))
+        if not model.alone:  # told is what is measured of whole models: the typical run
+            nets.append(Net(seen, 1000 * timing.quiet_ms))
         elif not model.name.startswith("least-"):
-            own = us - run["delegated" if timing.delegated else "builtin"]
+            own = 1000 * timing.p5_ms - run["delegated" if timing.delegated else "builtin"]
             samples.append(Sample(seen.costs[0], max(own, _LEAST_US), timing.delegated))
     laws = fit_laws(samples)
     between, accuracy = fit_between(nets, laws)

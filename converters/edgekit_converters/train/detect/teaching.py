@@ -1,7 +1,8 @@
 """What a detector is taught: which anchors stand for which object, and how far off they are.
 
-1. An object is given to the ten anchors inside it that fit it best by now, in class and
-   place alike; of several objects an anchor takes the one that it overlaps most.
+1. An object is given to the ten anchors that fit it best by now, in class and place alike,
+   of those inside it and the one that it overlaps most: a small one may have none inside.
+   Of several objects an anchor takes the one that it overlaps most.
 2. The score of each of them is to be the overlap of its box, in the class of the object:
    high only where the box is right too. These anchors count in full, in all classes: it is
    they that tell one class from another. The many others are background, and their loss is
@@ -79,6 +80,15 @@ def _inside(places: Any, boxes: Any) -> Any:
     return (x > left) & (x < right) & (y > top) & (y < bottom)
 
 
+def _candidates(places: Any, boxes: Any) -> Any:
+    """Whether each anchor is inside each box or overlaps it most, shape (N, G, A)."""
+    halves = places[:, 2:] / 2
+    shapes = tf.concat([places[:, :2] - halves, places[:, :2] + halves], axis=-1)
+    fits = _iou(boxes[:, :, None], shapes)
+    best = (fits >= tf.reduce_max(fits, axis=-1, keepdims=True)) & (fits > 0)
+    return _inside(places, boxes) | best
+
+
 def _assigned(boxes: Any, logits: Any, places: Any, targets: Any) -> tuple[Any, Any, Any]:
     """Give objects to anchors.
 
@@ -93,7 +103,7 @@ def _assigned(boxes: Any, logits: Any, places: Any, targets: Any) -> tuple[Any, 
     overlaps = _iou(targets["boxes"][:, :, None], boxes[:, None])
     real = (targets["classes"] >= 0)[..., None]
     fits = tf.matmul(kind, scores, transpose_b=True) ** _BY_CLASS * overlaps**_BY_PLACE
-    fits = tf.where(_inside(places, targets["boxes"]) & real, fits, 0.0)
+    fits = tf.where(_candidates(places, targets["boxes"]) & real, fits, 0.0)
     count = min(_CANDIDATES, places.shape[0])
     least = tf.math.top_k(fits, count).values[..., -1:]
     chosen = (fits >= least) & (fits > _TINY)

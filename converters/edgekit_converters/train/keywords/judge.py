@@ -24,6 +24,7 @@ FOREIGN = "foreign"  # mark of what is no word
 _FOREIGN_PER_THOUSAND = 10.0  # alarms in foreign words
 _BATCH = 256
 _IN_A_ROW = 8  # recordings that make running speech
+_ROUNDS = 8  # times that they do so, each time in another order, room and voice
 _BREAK_S = 0.5  # after a recording
 
 
@@ -133,9 +134,10 @@ class Judge:
         for each in plain:
             wave = augment.at_level(each.wave, augment.level(each.wave), rng)
             yield self.scored(wave, [(0, wave.size, FOREIGN)])
-        for first in range(0, len(plain), _IN_A_ROW):  # the same once more, without breaks
-            row = [each.wave for each in plain[first : first + _IN_A_ROW]]
-            yield self.scored(np.concatenate(row))
+        for wave in track(
+            _running(plain, rate, rng), "Listening to speech", _ROUNDS * _rows(plain), "row"
+        ):
+            yield self.scored(wave)
         for each in noises:
             yield self.scored(each.wave)
 
@@ -172,3 +174,20 @@ def _in_noise(place: Place, rate: int, rng: np.random.Generator) -> Wave:
     ratio = 10 ** (rng.uniform(0, 25) / 20)
     scale = augment.level(place.word) / (ratio * augment.level(noise))
     return np.clip(wave + noise * np.float32(scale), -1, 1)
+
+
+def _rows(recordings: Sequence[Recording]) -> int:
+    return -(-len(recordings) // _IN_A_ROW)
+
+
+def _running(
+    recordings: Sequence[Recording], rate: int, rng: np.random.Generator
+) -> Iterator[Wave]:
+    """Yield recordings in rows without breaks, many times and never twice the same way."""
+    for _ in range(_ROUNDS):
+        order = rng.permutation(len(recordings))
+        for first in range(0, len(order), _IN_A_ROW):
+            row = [recordings[number].wave for number in order[first : first + _IN_A_ROW]]
+            moved = augment.travel(np.concatenate(row), rate, augment.draw_way(rng), rng)
+            noise = augment.coloured(moved.size, rate, rng)
+            yield augment.mixed(moved, augment.level(moved), noise, rng)

@@ -23,6 +23,9 @@ _CONTEXT_S = 0.6  # of the recording around the word
 _LATEST_S = 0.4  # longest time from a word's end to the window's
 _SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak
 _INVENTED, _INVENTED_S = 200, 3.0  # noises that are made once, and how much longer they are
+_BABBLE = 0.2  # share of noises that are many voices
+_PIECES = 0.3  # share of speech that is put together from pieces of words
+_PEOPLE = (0.2, 0.7)  # of other speech, least and most share of people beside synthesisers
 _HIDDEN = 0.45  # share of a word that may at most be seen where it counts as unknown
 
 
@@ -108,6 +111,7 @@ class Views:
         self._silent = max(1, round(0.2 * (batch - self._words)))
         self.steps = max(1, round(len(material.words) / self._words))
         self._others = [each for each in material.synthetic if not each.label]
+        self._people = _share(len(material.unknown), len(self._others))
         self._voices = {
             label: [each for each in material.synthetic if each.label == label]
             for label in material.labels
@@ -208,14 +212,11 @@ class Views:
 
     def _speech(self, rng: Random) -> Wave:
         """Draw something that is said and is no word."""
-        material = self._material
-        chance = rng.random()
-        if material.unknown and chance < 0.35:
-            wave = self._some(material.unknown, rng)
-            return joined(wave, self._some(material.unknown, rng)) if chance < 0.1 else wave
-        if self._others and (chance < 0.7 or not material.unknown):
-            wave = self._some(self._others, rng)
-            return joined(wave, self._some(self._others, rng)) if rng.random() < 0.2 else wave
+        if self._people is not None and rng.random() >= _PIECES:
+            of_people = rng.random() < self._people
+            several = self._material.unknown if of_people else self._others
+            wave = self._some(several, rng)
+            return joined(wave, self._some(several, rng)) if rng.random() < 0.2 else wave
         made = self._piece(rng)
         while rng.random() < 0.35 and made.size < 2 * self._size:  # in running speech
             made = joined(made, self._piece(rng))
@@ -263,7 +264,7 @@ class Views:
             cut = np.resize(wave[start : start + count], count)
             moved = np.interp(np.arange(self._size) * speed, np.arange(count), cut)
             return np.asarray(moved, np.float32)
-        if babble and chance > 0.88:
+        if babble and chance >= 1 - _BABBLE:
             return self._babble(rng)
         noise = self._invented[int(rng.integers(len(self._invented)))]
         start = int(rng.integers(noise.size - self._size + 1))
@@ -287,3 +288,10 @@ class Views:
 
     def _finished(self, window: Wave, voice: float, rng: Random) -> Wave:
         return augment.mixed(window, voice, self._noise(rng), rng)
+
+
+def _share(people: int, others: int) -> float | None:
+    """Return the share of people's speech, by how many recordings there are; None: none."""
+    if not people or not others:
+        return float(people > 0) if people or others else None
+    return float(np.clip(people / (people + others), *_PEOPLE))

@@ -66,7 +66,7 @@ PLAIN = tuple(_PLAIN.split())
 
 _SOUNDS = "p b t d k g f v s z m n l r w j h S I E a V 0 U i: u: oU aI eI OI aU @"
 WORD, NEAR, RUNNING = "word", "near", "plain"  # what begins the names of recordings
-_NEAR, _RUNNING = 0.4, 0.35  # shares of what is no word: near words, and running speech
+_NEAR, _RUNNING = 0.3, 0.5  # shares of what is no word: near words, and running speech
 _OUT = "{out}"  # stands for the file
 _FLITE = 0.2  # share of what flite says where both are installed
 _SECONDS = 10.0  # that a synthesiser may take for a word

@@ -9,7 +9,7 @@ from made_up_device import Device
 
 from edgekit.errors import DeviceError, RecordError, UnknownName, UsageError
 from edgekit.profiling.calibration import device as calibrating
-from edgekit.profiling.calibration.clock import Plan, Session, worker
+from edgekit.profiling.calibration.clock import Plan, Session, timing, worker
 from edgekit.profiling.calibration.device import calibrate_device, calibration
 from edgekit.profiling.calibration.record import Calibration, default_path
 from edgekit.records import from_json, to_json
@@ -139,7 +139,13 @@ def test_the_clock_times_each_model_on_this_machine() -> None:
     assert timings[0].runs >= 9
     assert {each.name for each in timings} >= {"least-delegated", "least-builtin"}
     assert all(0 < each.p5_ms <= each.median_ms for each in timings)
+    assert all(each.quiet_ms <= each.median_ms for each in timings)
     assert found.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime", "tf.lite"}
+
+
+def test_who_is_busy_for_two_rounds_of_three_moves_no_quiet_time() -> None:
+    found = timing("net", [[1.9, 2.0, 2.1], [1.0, 1.1, 1.2], [3.0, 3.0, 9.0]], delegated=True)
+    assert (found.quiet_ms, found.median_ms, found.runs) == (1.1, 2.0, 9)
 
 
 def test_a_device_far_away_is_asked_by_its_way_in(monkeypatch: pytest.MonkeyPatch) -> None:

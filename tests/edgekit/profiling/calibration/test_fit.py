@@ -92,6 +92,7 @@ def test_one_net_that_was_always_interrupted_moves_nothing(exact: Setting) -> No
         runs=late.runs,
         p5_ms=5 * late.p5_ms,
         median_ms=6 * late.median_ms,
+        quiet_ms=6 * late.quiet_ms,
     )
     found = fit(models(), timings, 1)
     factors = exact.between.factors
