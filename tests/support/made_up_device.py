@@ -100,7 +100,7 @@ def _exact(share: float) -> tuple[tuple[str, float, bool], ...]:
     found = []
     for each in models(share):
         graph = Graph(each.content)
-        cost = Model.of(graph).costs[0]
+        cost = Model.of(graph).alone
         # An operator that runs over and over has its weights in the cache.
         alone = BETWEEN.run_us + Device.law(cost).time_us(cost)
         us = alone if each.alone else Device.us(graph)

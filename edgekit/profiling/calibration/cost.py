@@ -6,7 +6,8 @@ device that is 0 or more: see `fit`.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edgekit.flatbuffer import Graph, OpView, TensorView
@@ -16,6 +17,7 @@ COUNTED = (
     "operators",
     "macs",
     "wide_macs",
+    "broad_macs",
     "padded_macs",
     "tiles",
     "gathers",
@@ -24,6 +26,7 @@ COUNTED = (
     "weight_bytes",
 )
 _LANES = 16  # channels that kernels compute at once, or a divisor of how many
+_BROAD = 32  # that others do, where there are more channels than `_LANES`
 _DEPTH = 4  # inputs that integer kernels multiply at once
 _FEW = 64  # values: shapes and axes are computed in no time
 _INDICES = frozenset({"int32", "int64", "bool"})
@@ -87,8 +90,29 @@ class Cost:
 
 
 def costs(graph: Graph) -> tuple[Cost, ...]:
-    """Count what each operator of a model costs, in the order of execution."""
-    return tuple(cost(graph, op) for op in graph.ops)
+    """Count what each operator of a model costs, in the order of execution.
+
+    A value times its own LOGISTIC is one operator to runtimes that know it as swish: the
+    product stands for both.
+    """
+    found = {op.index: cost(graph, op) for op in graph.ops}
+    for gate, product in _own_gates(graph):
+        found[gate] = dataclasses.replace(found[gate], free=True)
+        found[product] = dataclasses.replace(found[product], kind="MUL by own LOGISTIC")
+    return tuple(found.values())
+
+
+def _own_gates(graph: Graph) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of each LOGISTIC and of the product of its input and its output."""
+    uses = Counter(tensor for op in graph.ops for tensor in op.inputs)
+    gates = {op.outputs[0]: op for op in graph.ops if op.op == "LOGISTIC"}
+    for op in graph.ops:
+        if op.op != "MUL":
+            continue
+        for value, gated in (op.inputs, op.inputs[::-1]):
+            gate = gates.get(gated)
+            if gate is not None and gate.inputs[0] == value and uses[gated] == 1:
+                yield gate.index, op.index
 
 
 def cost(graph: Graph, op: OpView) -> Cost:
@@ -133,7 +157,8 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     1. A convolution of 1 x 1 is a matrix product; others gather their pixels first.
     2. A depthwise convolution has kernels for windows of up to 4, 9 and 25 pixels.
     3. An operator on two values may repeat one of them.
-    4. A custom operator goes by its own name.
+    4. An average at the edge of a picture is over fewer pixels, where it is padded.
+    5. A custom operator goes by its own name.
     """
     name = op.custom_code or op.op
     if op.op == "CONV_2D" and len(inputs) > 1 and len(inputs[1].shape) == 4:
@@ -143,7 +168,21 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     if op.op in _ELEMENTWISE and len(inputs) == 2 and outputs:
         least = min(_values(each) for each in inputs)
         return f"{name} broadcast" if least < _values(outputs[0]) else name
+    if op.op == "AVERAGE_POOL_2D" and _is_padded(op, inputs[0], outputs[0]):
+        return f"{name} padded"
     return name
+
+
+def _is_padded(op: OpView, picture: TensorView, result: TensorView) -> bool:
+    """Whether windows reach beyond the picture."""
+    sides = zip(
+        picture.shape[1:3],
+        result.shape[1:3],
+        (op.options.get("stride_h", 1), op.options.get("stride_w", 1)),
+        (op.options.get("filter_height", 1), op.options.get("filter_width", 1)),
+        strict=True,
+    )
+    return any((out - 1) * stride + window > side for side, out, stride, window in sides)
 
 
 def _tap_class(taps: int) -> str:
@@ -172,6 +211,7 @@ def _counts(
         1.0,
         float(graph.macs(op)) or size.work,
         size.wide,
+        size.broad,
         size.padded,
         size.tiles,
         size.gathers,
@@ -188,13 +228,16 @@ class _Size:
     Attributes:
         work: Values that are looked at, where there are no MACs.
         wide: MACs, with the channels of results rounded up to what is computed at once.
-        padded: The same with the channels of inputs rounded up as well.
+        broad: The same, rounded up to what wider kernels compute at once.
+        padded: As `wide`, with the channels of inputs rounded up as well.
         tiles: Results, rounded up likewise.
-        gathers: Pixels that are looked up in windows; pieces that are copied as one.
+        gathers: Pixels that are looked up in windows; pieces that are copied, or met with the
+            same values, as one.
     """
 
     work: float = 0.0
     wide: float = 0.0
+    broad: float = 0.0
     padded: float = 0.0
     tiles: float = 0.0
     gathers: float = 0.0
@@ -202,6 +245,10 @@ class _Size:
 
 def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
+
+
+def _broad(channels: int) -> int:
+    return _up(channels, _LANES if channels <= _LANES else _BROAD)
 
 
 def _convolution(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:
@@ -218,6 +265,7 @@ def _convolution(op: OpView, inputs: list[TensorView], outputs: list[TensorView]
     tiles = pixels * _up(out, _LANES)
     return _Size(
         wide=tiles * window * depth,
+        broad=pixels * _broad(out) * window * depth,
         padded=tiles * window * _up(depth, _DEPTH),
         tiles=tiles,
         gathers=gathers,
@@ -228,8 +276,14 @@ def _product(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) ->
     if len(inputs) < 2 or len(inputs[1].shape) < 2:
         return _Size()
     out, depth = inputs[1].shape[-2:]
-    tiles = _values(outputs[0]) / max(1, out) * _up(out, _LANES)
-    return _Size(wide=tiles * depth, padded=tiles * _up(depth, _DEPTH), tiles=tiles)
+    rows = _values(outputs[0]) / max(1, out)
+    tiles = rows * _up(out, _LANES)
+    return _Size(
+        wide=tiles * depth,
+        broad=rows * _broad(out) * depth,
+        padded=tiles * _up(depth, _DEPTH),
+        tiles=tiles,
+    )
 
 
 def _pool(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
@@ -247,12 +301,20 @@ def _copied(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> 
     return _Size(tiles=float(rows), gathers=pieces)
 
 
+def _met(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
+    """Count the pieces that meet the same values, e.g. pixels that meet a value a channel."""
+    least = min(_values(each) for each in inputs)
+    values = _values(outputs[0])
+    return _Size(gathers=values / least if 1 < least < values else 0.0)
+
+
 def _plain(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
     return _Size()
 
 
 _SIZES: dict[str, Callable[[OpView, list[TensorView], list[TensorView]], _Size]] = {
     **dict.fromkeys(_COPIES, _copied),
+    **dict.fromkeys(_ELEMENTWISE, _met),
     "AVERAGE_POOL_2D": _pool,
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,

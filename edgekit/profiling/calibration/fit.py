@@ -86,7 +86,7 @@ def fit(models: Sequence[Timed], timings: Sequence[Timing], threads: int) -> Set
             nets.append(Net(seen, 1000 * timing.quiet_ms))
         elif not model.name.startswith("least-"):
             own = 1000 * timing.p5_ms - run["delegated" if timing.delegated else "builtin"]
-            samples.append(Sample(seen.costs[0], max(own, _LEAST_US), timing.delegated))
+            samples.append(Sample(seen.alone, max(own, _LEAST_US), timing.delegated))
     laws = fit_laws(samples)
     between, accuracy = fit_between(nets, laws)
     spread = float(np.median([each.median_ms / each.p5_ms for each in timings]))

@@ -162,6 +162,11 @@ class Model:
         """Count what the operators of a model cost."""
         return cls(costs=costs(graph), graph=graph)
 
+    @property
+    def alone(self) -> Cost:
+        """What the operator costs of a model that has one which takes time."""
+        return next(each for each in self.costs if not each.free)
+
 
 def group(dtype: str) -> str:
     """Return the type of values whose factor an operator takes.

@@ -151,12 +151,15 @@ class Net:
         """Append ADD, MUL or SUB; the shape of `b` may have sizes of 1."""
         return self._append(op, [a, b], a.shape, Table(f"{op.capitalize()}Options"))
 
-    def pool(self, op: str, x: Tensor, kernel: int, stride: int) -> Tensor:
-        """Append AVERAGE_POOL_2D or MAX_POOL_2D with padding VALID."""
-        options = Table("Pool2DOptions", padding=_VALID)
+    def pool(
+        self, op: str, x: Tensor, kernel: int, stride: int, *, same: bool = False
+    ) -> Tensor:
+        """Append AVERAGE_POOL_2D or MAX_POOL_2D with padding VALID, or SAME."""
+        options = Table("Pool2DOptions", padding=_SAME if same else _VALID)
         options.stride_h = options.stride_w = stride
         options.filter_height = options.filter_width = kernel
-        high, wide = ((side - kernel) // stride + 1 for side in x.shape[1:3])
+        reach = 1 if same else kernel
+        high, wide = ((side - reach) // stride + 1 for side in x.shape[1:3])
         return self._append(op, [x], (1, high, wide, x.shape[-1]), options)
 
     def mean(self, x: Tensor, *, keep: bool = False) -> Tensor:

@@ -14,23 +14,18 @@ _Row = tuple[int, ...]
 # Pixels a side, channels in, channels out.
 _POINTWISE: tuple[_Row, ...] = (
     (112, 16, 64),
-    (96, 24, 48),
     (56, 24, 96),
     (56, 64, 128),
     (56, 144, 32),
     (48, 96, 96),
     (40, 40, 120),
-    (28, 128, 128),
     (28, 192, 40),
-    (28, 256, 64),
     (24, 8, 16),
     (20, 48, 48),
     (14, 64, 384),
     (14, 240, 80),
-    (14, 384, 96),
     (14, 512, 512),
     (14, 96, 576),
-    (10, 128, 128),
     (8, 1024, 256),
     (7, 160, 960),
     (7, 512, 1024),
@@ -54,13 +49,13 @@ _SPATIAL: tuple[_Row, ...] = (
     (35, 35, 64, 96, 3, 3, 1),
     (32, 32, 16, 16, 3, 3, 1),
     (32, 32, 24, 48, 3, 3, 2),
-    (28, 28, 128, 128, 3, 3, 1),
+    (26, 26, 32, 40, 3, 3, 1),
     (17, 17, 96, 128, 1, 7, 1),
     (24, 24, 16, 24, 3, 3, 1),
     (20, 20, 64, 12, 3, 3, 1),
     (16, 16, 32, 64, 3, 3, 2),
     (14, 14, 192, 192, 3, 3, 1),
-    (8, 8, 64, 64, 3, 3, 1),
+    (18, 18, 48, 80, 3, 3, 1),
     (7, 7, 384, 128, 3, 3, 1),
 )
 # Pixels a side, channels, kernel, stride.
@@ -79,7 +74,7 @@ _DEPTHWISE: tuple[_Row, ...] = (
     (28, 120, 5, 1),
     (28, 64, 5, 1),
     (28, 48, 5, 1),
-    (24, 32, 3, 1),
+    (10, 1280, 3, 1),
     (14, 384, 3, 1),
     (14, 192, 5, 1),
     (14, 480, 5, 1),
@@ -95,6 +90,8 @@ _DEPTHWISE: tuple[_Row, ...] = (
 _WINDOWED: tuple[_Row, ...] = (
     (42, 42, 44, 7, 7, 2),
     (28, 28, 88, 7, 7, 1),
+    (72, 72, 20, 7, 7, 2),
+    (16, 16, 144, 7, 7, 1),
     (96, 1, 32, 3, 1, 1),
     (40, 1, 160, 4, 1, 1),
     (49, 1, 64, 9, 1, 1),
@@ -103,7 +100,6 @@ _WINDOWED: tuple[_Row, ...] = (
 )
 # Values in, values out.
 _DENSE: tuple[_Row, ...] = (
-    (8, 128),
     (64, 10),
     (128, 128),
     (256, 12),
@@ -132,7 +128,10 @@ _POOLED: tuple[_Row, ...] = (
     (8, 64, 8, 8),
     (7, 1024, 7, 7),
 )
-_CLASSES = ((2,), (12,), (1000,), (9000,))
+_CLASSES = ((12,), (1000,), (9000,))
+# Pixels a side, channels: operators that meet one value a channel.
+_MET = ((224, 3), (64, 8), (28, 240), (14, 160))
+_PADDED = ((42, 40, 3, 2), (28, 64, 3, 1), (14, 176, 3, 1))
 _UPSAMPLED = ((10, 64, 2), (28, 24, 2), (20, 32, 4))
 _TRANSPOSED = ((7, 128, 64, 4, 2), (14, 64, 32, 2, 2), (28, 32, 16, 3, 2))
 
@@ -183,6 +182,15 @@ def _pooled(op: str) -> _Build:
     return lambda net, row: net.pool(op, _map(net, row), row[2], row[3])
 
 
+def _padded_average(net: Net, row: _Row) -> Tensor:
+    return net.pool("AVERAGE_POOL_2D", _map(net, row), row[2], row[3], same=True)
+
+
+def _swish(net: Net, row: _Row) -> Tensor:
+    x = _map(net, row)
+    return net.binary("MUL", x, net.unary("LOGISTIC", x))
+
+
 def _resized(op: str) -> _Build:
     return lambda net, row: net.resize(op, _map(net, row), row[2])
 
@@ -198,19 +206,21 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (_depthwise, _DEPTHWISE),
     (_windowed, _WINDOWED),
     (_dense, _DENSE),
-    (_twice("ADD"), _MAPS[1:6]),
+    (_twice("ADD"), _MAPS[1:5]),
     (_twice("MUL"), _MAPS[:3]),
-    (_a_channel("MUL"), _MAPS[1:5]),
+    (_a_channel("MUL"), (_MAPS[1], *_MET)),
     (_twice("SUB"), _MAPS[2:4]),
-    (_a_channel("ADD"), _MAPS[2:4]),
-    (_a_channel("SUB"), (*_MAPS[2:4], (224, 3))),
-    (lambda net, row: net.mean(_map(net, row)), _MAPS[2:6]),
+    (_a_channel("ADD"), _MET),
+    (_a_channel("SUB"), _MET),
+    (lambda net, row: net.mean(_map(net, row)), _MAPS[3:6]),
     (_pooled("AVERAGE_POOL_2D"), _POOLED[2:]),
+    (_padded_average, _PADDED),
     (_pooled("MAX_POOL_2D"), _POOLED[:4]),
     (lambda net, row: net.unary("SOFTMAX", net.input(*row)), _CLASSES),
     (lambda net, row: net.pad(_map(net, row)), (*_MAPS[1:4], (224, 3))),
-    (_unary("HARD_SWISH"), _MAPS[1:5]),
-    (_unary("LOGISTIC"), (*_MAPS[:3], (1, 960))),
+    (_unary("HARD_SWISH"), _MAPS[2:5]),
+    (_unary("LOGISTIC"), (*_MAPS[1:3], (1, 960))),
+    (_swish, _MAPS[1:4]),
     (_unary("RELU"), _MAPS[1:3]),
     (_unary("TANH"), _MAPS[2:4]),
     (_unary("LEAKY_RELU"), _MAPS[2:4]),

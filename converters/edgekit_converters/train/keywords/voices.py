@@ -1,7 +1,8 @@
 """Let installed speech synthesisers say the words, and what sounds like them but is not.
 
 espeak-ng says any sequence of sounds: near words have some sounds of a word changed, left out
-or swapped. flite says texts. Neither is needed; what is missing is said.
+or swapped. flite says texts. What is none of the words is made of frequent words and of invented
+ones. Neither synthesiser is needed; what is missing is said.
 """
 
 import logging
@@ -19,6 +20,7 @@ import numpy as np
 from edgekit.data.sounds import read_sound
 from edgekit.errors import DataError
 from edgekit.progress import track
+from edgekit_converters.train.keywords.invented import Speller
 from edgekit_converters.train.keywords.recordings import Recording
 
 Random = np.random.Generator
@@ -66,7 +68,8 @@ PLAIN = tuple(_PLAIN.split())
 
 _SOUNDS = "p b t d k g f v s z m n l r w j h S I E a V 0 U i: u: oU aI eI OI aU @"
 WORD, NEAR, RUNNING = "word", "near", "plain"  # what begins the names of recordings
-_NEAR, _RUNNING = 0.3, 0.5  # shares of what is no word: near words, and running speech
+_NEAR, _RUNNING = 0.25, 0.55  # shares of what is no word: near words, and running speech
+_INVENTED = 0.6  # share of words that are invented
 _OUT = "{out}"  # stands for the file
 _FLITE = 0.2  # share of what flite says where both are installed
 _SECONDS = 10.0  # that a synthesiser may take for a word
@@ -170,6 +173,7 @@ class _Draw:
         self._words, self._language, self._rng = words, language, rng
         self._installed = installed
         self._plain = [each for each in PLAIN if each not in words]
+        self._spell = Speller(PLAIN)
         asked = words if "espeak-ng" in installed else ()
         sounds = [phonemes(word, language) for word in asked]
         self._sounds = [each for each in sounds if each]
@@ -206,7 +210,14 @@ class _Draw:
         return misspelt(_one(self._words, self._rng), self._rng)
 
     def _plain_text(self, count: int) -> str:
-        return " ".join(_one(self._plain, self._rng) for _ in range(count))
+        return " ".join(self._plain_word() for _ in range(count))
+
+    def _plain_word(self) -> str:
+        if self._rng.random() < _INVENTED:
+            made = self._spell(self._rng)
+            if made not in self._words:
+                return made
+        return str(_one(self._plain, self._rng))
 
     def _espeak(self, text: str, label: str, kind: str) -> _Utterance:
         rng, language = self._rng, self._language

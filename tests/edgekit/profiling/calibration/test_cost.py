@@ -54,8 +54,38 @@ def one(build: Build, dtype: Type = "float32") -> Cost:
         pytest.param(
             lambda net: net.binary("MUL", net.input(4, 4, 8), net.input(1, 1, 8)),
             "MUL broadcast float32",
-            {"macs": 0, "in_bytes": 4 * (128 + 8), "out_bytes": 512},
+            {"macs": 0, "in_bytes": 4 * (128 + 8), "out_bytes": 512, "gathers": 16},
             id="one value a channel",
+        ),
+        pytest.param(
+            lambda net: net.binary("MUL", net.input(4, 4, 8), net.input(1, 1, 1)),
+            "MUL broadcast float32",
+            {"gathers": 0},
+            id="one value for all",
+        ),
+        pytest.param(
+            lambda net: net.conv(net.input(4, 4, 4), 40, 3),
+            "CONV_2D float32",
+            {"wide_macs": 16 * 48 * 36, "broad_macs": 16 * 64 * 36},
+            id="channels that fill no wide kernel",
+        ),
+        pytest.param(
+            lambda net: net.conv(net.input(4, 4, 4), 12, 3),
+            "CONV_2D float32",
+            {"wide_macs": 16 * 16 * 36, "broad_macs": 16 * 16 * 36},
+            id="few channels",
+        ),
+        pytest.param(
+            lambda net: net.pool("AVERAGE_POOL_2D", net.input(4, 4, 8), 3, 1, same=True),
+            "AVERAGE_POOL_2D padded float32",
+            {"macs": 16 * 8 * 9},
+            id="average beyond the edge",
+        ),
+        pytest.param(
+            lambda net: net.pool("AVERAGE_POOL_2D", net.input(4, 4, 8), 2, 2, same=True),
+            "AVERAGE_POOL_2D float32",
+            {"macs": 4 * 8 * 4},
+            id="average that stays within",
         ),
         pytest.param(
             lambda net: net.pool("MAX_POOL_2D", net.input(4, 4, 8), 2, 2),
@@ -87,3 +117,19 @@ def test_as_int8_an_operator_costs_what_it_does_on_integers() -> None:
     real, integer = one(build), one(build, "int8")
     assert as_int8(real) == integer
     assert as_int8(integer) == integer
+
+
+def test_a_value_times_its_own_logistic_is_one_operator() -> None:
+    net = Net("int8")
+    x = net.input(4, 4, 8)
+    gate, product = costs(Graph(net.pack(net.binary("MUL", x, net.unary("LOGISTIC", x)))))
+    assert gate.free
+    assert (product.key, product.free) == ("MUL by own LOGISTIC int8", False)
+
+
+def test_a_value_times_the_logistic_of_another_is_two() -> None:
+    net = Net("int8")
+    x, y = net.input(4, 4, 8), net.input(4, 4, 8)
+    found = costs(Graph(net.pack(net.binary("MUL", x, net.unary("LOGISTIC", y)))))
+    assert [each.key for each in found] == ["LOGISTIC int8", "MUL int8"]
+    assert not any(each.free for each in found)
