@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from edgekit import progress
 
 settings.register_profile("edgekit", deadline=None, print_blob=True)
 settings.load_profile("edgekit")
+
+# What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 DATA = os.environ.get("EDGEKIT_DATA", "")

@@ -101,7 +101,7 @@ layers = keras.layers
             recurrent(lambda: layers.Bidirectional(layers.LSTM(6))),
             "UNIDIRECTIONAL_SEQUENCE_LSTM is not treated",
             id="bidirectional LSTM",
-            marks=pytest.mark.slow,
+            marks=[pytest.mark.slow, pytest.mark.long],
         ),
         pytest.param(attention, None, id="masked attention"),
         pytest.param(several_inputs, None, id="several inputs"),
