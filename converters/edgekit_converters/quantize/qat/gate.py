@@ -45,7 +45,9 @@ def hold_out(dataset: Dataset, seed: int) -> tuple[Dataset, tuple[Sample, ...]]:
 def choose(
     original: bytes, trained: bytes, default: bytes, held: Sequence[Sample], folder: Path
 ) -> Verdict:
-    """Keep the trained model unless it is worse on samples that it has not seen.
+    """Keep the trained model where it is better on samples that it has not seen.
+
+    Where both are equally good the default stays: few samples find no small harm.
 
     Args:
         original: The float model before training.
@@ -62,7 +64,7 @@ def choose(
         mine, other, what = near.agreement, far.agreement, "{:.1%} as the float model"
         if mine is None or other is None:
             mine, other, what = near.sqnr_db, far.sqnr_db, "{:.1f} dB above the noise"
-    kept = mine >= other
+    kept = mine > other
     return Verdict(
         kept,
         f"On {len(held)} samples held out from training, the model trained for integers is "
