@@ -9,11 +9,10 @@ its errors were looked at while the law was made; those of the second were not.
 A model is ordinary if every operator is covered by the calibration, its shapes are fixed
 and it takes 100 us or more. Which ones are is found by the run, not listed here.
 
-This machine is calibrated, then each model is measured in several rounds, and what the
-quietest of them gave, the lowest median, is held against the estimates and their ranges:
-neither what else the machine does nor what the host of a virtual one does belongs to a
-model. Beside them stands what MACs alone tell, at the rate of the other models of the same
-type.
+This machine is calibrated, then each model is measured in several rounds, and the fast runs
+(5th percentile) of the quietest are held against the estimates and their ranges: neither
+what else the machine does nor what the host of a virtual one does belongs to a model. Beside
+them stands what MACs alone tell, at the rate of the other models of the same type.
 
     EDGEKIT_DATA=... python benchmarks/estimate.py --models DIR [--calibration FILE.toml]
         [--threads N] [--seconds S] [--rounds N] [--json FILE]
@@ -193,7 +192,7 @@ class Judged:
 
 def judge(path: Path, latency: Summary, told: Estimate) -> Judged:
     """Hold an estimate against what was measured."""
-    truth = latency.median
+    truth = latency.p5
     graph = Graph(path)
     return Judged(
         model=path.stem,
@@ -243,7 +242,7 @@ def measured(paths: Sequence[Path], threads: int, rounds: int) -> dict[Path, Sum
                 print(f"{path.name} cannot be measured: {error}")
                 failed.add(path)
                 continue
-            if path not in found or latency.median < found[path].median:
+            if path not in found or latency.p5 < found[path].p5:
                 found[path] = latency
     return found
 
