@@ -1,8 +1,8 @@
 """Let installed speech synthesisers say the words, and what sounds like them but is not.
 
 espeak-ng says any sequence of sounds: near words have some sounds of a word changed, left out
-or swapped. flite says texts. What is none of the words is made of frequent words and of invented
-ones. Neither synthesiser is needed; what is missing is said.
+or swapped. flite says texts. What is none of the words is made of frequent words and of
+invented ones. Neither synthesiser is needed; what is missing is said.
 """
 
 import logging
