@@ -22,6 +22,7 @@ from edgekit.errors import DataError
 from edgekit.progress import track
 from edgekit_converters.train.keywords.invented import Speller
 from edgekit_converters.train.keywords.recordings import Recording
+from edgekit_converters.train.keywords.wordlist import PLAIN
 
 Random = np.random.Generator
 
@@ -36,35 +37,6 @@ _VARIANTS = (
 ESPEAK_VARIANTS = ("", *(f"+{each}" for each in _VARIANTS))  # "": the accent's own voice
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-nyc")
 FLITE_VOICES = ("awb", "kal16", "rms", "slt")
-# Frequent words and some long ones, so that speech has more than near words in it.
-_PLAIN = """
-about after again all also always and another answer any apple around away axle back because
-before begin better between black blue book bottle boy bread bring brother building butter
-calendar call camera can carry center chair change children city clean clear close coffee cold
-come commuter company compute computing could country cover cowboy cross daughter day dinner
-do doctor door down drink during early east eat elected eleven engine enough evening every
-example eye family father february fifteen find finger first flower follow food foot for
-friday friend from garbage garden get girl give go good great green group hand happy hard
-harvest have head hear hello help here high history holiday home hospital hour house how
-hundred idea important in information into island january kitchen know language large later
-laughing learn leave lecture left letter library life light like listen little live long look
-machine main make many market maybe measure message middle might milk minute moment monday
-money month more morning mother mountain move much music my name near never new next night no
-north nothing november now number of off office often okay on only open orange order other our
-over page paper parent people perhaps person picture place plan play please point possible
-power pretty problem public question quick quiet radio rain read ready really red remember
-right river road room round run saturday say school science sea second see september service
-several shall sheila ship short should show side silver sister sit small snow snowball some
-something sometimes song soon sound south spring stand start state station stop story street
-strong student study such summer sunday sure system table take talk teacher television ten
-texas thank that the their then there they thing think thirteen thirty this those thousand
-through thursday time to today together tomorrow tonight too top town toy travel tree true
-tuesday turn twelve twenty uncle under until up useful very visit voice wait walk want warm
-watch water way weather wednesday week welcome well west what wheel when where which while
-white who why window winter with without woman wonder word work world would write wrong year
-yellow yes yesterday yet you young
-"""
-PLAIN = tuple(_PLAIN.split())
 
 _SOUNDS = "p b t d k g f v s z m n l r w j h S I E a V 0 U i: u: oU aI eI OI aU @"
 WORD, NEAR, RUNNING = "word", "near", "plain"  # what begins the names of recordings

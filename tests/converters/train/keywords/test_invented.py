@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 invented = pytest.importorskip("edgekit_converters.train.keywords.invented")
-voices = pytest.importorskip("edgekit_converters.train.keywords.voices")
+wordlist = pytest.importorskip("edgekit_converters.train.keywords.wordlist")
 
-SPELL = invented.Speller(voices.PLAIN)
-SEEN = {f"^^{word}$"[at : at + 3] for word in voices.PLAIN for at in range(len(word) + 1)}
+SPELL = invented.Speller(wordlist.PLAIN)
+SEEN = {f"^^{word}$"[at : at + 3] for word in wordlist.PLAIN for at in range(len(word) + 1)}
 
 
 @given(st.integers(0, 10**9))
@@ -23,7 +23,7 @@ def test_most_of_what_is_invented_is_no_word_of_the_list() -> None:
     rng = np.random.default_rng(1)
     made = [SPELL(rng) for _ in range(1000)]
     assert len(set(made)) > 500
-    assert np.mean([word in voices.PLAIN for word in made]) < 0.3
+    assert np.mean([word in wordlist.PLAIN for word in made]) < 0.3
 
 
 def test_the_same_draws_give_the_same_words() -> None:
