@@ -24,9 +24,10 @@ BETWEEN = Between(
     factors=dict.fromkeys(GROUPS, 1.0) | {"int8": 1.1},
     run_us=4.0,
     handover_us=9.0,
-    cold_us=3e-5,
-    dense_cold_us=1e-5,
-    cache_bytes=2.0**19,
+    near_us=3e-5,
+    far_us=4e-5,
+    near_bytes=2.0**19,
+    far_bytes=2.0**23,
     moved_us=0.0,
     operator_us=0.0,
 )

@@ -31,13 +31,15 @@ _RANK = 0.95  # of the nets that it holds: models are not of the same families a
 _LEAST_US = 0.02  # an operator's time after the cost of a run is taken off
 _FLOOR_US = 0.5  # errors of faster operators count as if they took so long
 _SAMPLES_EACH = 2  # coefficient of a law
-_CACHES = tuple(2.0**power for power in range(17, 26))  # bytes
+_NEAR = tuple(2.0**power for power in range(17, 23))  # bytes
+_FAR = tuple(2.0**power for power in range(20, 27))
 _PRIOR = 0.2  # weight of a factor of 1, in nets
 _ROUNDS = 6  # of weighting
 _OUTLIER = 0.04  # relative error from which a net counts less
 _NARROWEST = 0.03  # half of the interval, even if all nets are nearer
 
 Array = NDArray[np.float64]
+_Pair = tuple[float, float]  # bytes that the near and the far cache hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,13 @@ def fit_between(nets: Sequence[Net], laws: Sequence[Law]) -> tuple[Between, Accu
     by_key = {law.key: law for law in laws}
     found = [sums(net.model, by_key) for net in nets]
     us = np.array([net.us for net in nets])
+    caches = [(near, far) for near in _NEAR for far in _FAR if near < far]
     between = min(
-        (_solve(found, us, cache) for cache in _CACHES),
+        (_solve(found, us, pair) for pair in caches),
         key=lambda law: _distance(found, us, law),
     )
-    return between, _accuracy(_left_out(found, us, between.cache_bytes))
+    pair = between.near_bytes, between.far_bytes
+    return between, _accuracy(_left_out(found, us, pair))
 
 
 def _distance(found: Sequence[Sums], us: Array, law: Between) -> float:
@@ -141,14 +145,14 @@ def _distance(found: Sequence[Sums], us: Array, law: Between) -> float:
     return float(np.abs(np.log(told / us)).mean())
 
 
-def _columns(found: Sequence[Sums], cache: float) -> Array:
+def _columns(found: Sequence[Sums], caches: _Pair) -> Array:
     return np.array(
         [
             [
                 *(each.alone_us[name] for name in GROUPS),
                 1.0,
                 each.handovers,
-                *cold_bytes(each, cache),
+                *(cold_bytes(each, cache) for cache in caches),
                 each.moved_bytes,
                 each.operators,
             ]
@@ -157,13 +161,13 @@ def _columns(found: Sequence[Sums], cache: float) -> Array:
     )
 
 
-def _solve(found: Sequence[Sums], us: Array, cache: float) -> Between:
+def _solve(found: Sequence[Sums], us: Array, caches: _Pair) -> Between:
     """Solve for what makes relative errors smallest; factors lean to 1.
 
     Nets that do not fit count less and less: one that was interrupted whenever it ran must
     not move the others.
     """
-    matrix = _columns(found, cache) / us[:, None]
+    matrix = _columns(found, caches) / us[:, None]
     prior = np.zeros((len(GROUPS), matrix.shape[1]))
     prior[:, : len(GROUPS)] = math.sqrt(_PRIOR) * np.eye(len(GROUPS))
     weights = np.ones(len(us))
@@ -174,25 +178,26 @@ def _solve(found: Sequence[Sums], us: Array, cache: float) -> Between:
         error = np.abs(matrix @ solved - 1.0)
         weights = np.sqrt(np.minimum(1.0, _OUTLIER / np.maximum(error, _OUTLIER)))
     factors = solved[: len(GROUPS)].tolist()
-    run, handover, cold, dense, moved, operator = solved[len(GROUPS) :].tolist()
+    run, handover, near, far, moved, operator = solved[len(GROUPS) :].tolist()
     return Between(
         factors=dict(zip(GROUPS, factors, strict=True)),
         run_us=run,
         handover_us=handover,
-        cold_us=cold,
-        dense_cold_us=dense,
-        cache_bytes=cache,
+        near_us=near,
+        far_us=far,
+        near_bytes=caches[0],
+        far_bytes=caches[1],
         moved_us=moved,
         operator_us=operator,
     )
 
 
-def _left_out(found: Sequence[Sums], us: Array, cache: float) -> Array:
+def _left_out(found: Sequence[Sums], us: Array, caches: _Pair) -> Array:
     """Return truth over prediction of each net, by a law that does not know it."""
     ratios = []
     for i, own in enumerate(found):
         others = [each for j, each in enumerate(found) if j != i]
-        law = _solve(others, np.delete(us, i), cache)
+        law = _solve(others, np.delete(us, i), caches)
         ratios.append(us[i] / time_us(own, law))
     return np.array(ratios)
 

@@ -56,9 +56,11 @@ class Between:
         run_us: Each run of a model.
         handover_us: Each part of the model that changes between the delegate and the
             runtime's own kernels.
-        cold_us: Each byte of weights that the caches do not hold from run to run.
-        dense_cold_us: Likewise of FULLY_CONNECTED, which reads each weight once a run.
-        cache_bytes: Bytes of weights that they hold.
+        near_us: Each byte of weights that the near cache held when its operator ran alone,
+            and does not hold when the whole model runs.
+        far_us: Likewise of the far cache.
+        near_bytes: Bytes of weights that the near cache holds.
+        far_bytes: Bytes that the far one holds.
         moved_us: Each byte of values that operators read and write, beyond their own time.
         operator_us: Each operator, beyond its own time.
     """
@@ -66,9 +68,10 @@ class Between:
     factors: dict[str, float]
     run_us: float
     handover_us: float
-    cold_us: float
-    dense_cold_us: float
-    cache_bytes: float
+    near_us: float
+    far_us: float
+    near_bytes: float
+    far_bytes: float
     moved_us: float
     operator_us: float
 
@@ -80,8 +83,7 @@ class Sums:
     Attributes:
         alone_us: Sums of the operators' times alone, by type of values.
         handovers: Parts beyond the first.
-        weight_bytes: Of all operators but those.
-        dense_bytes: Weights of FULLY_CONNECTED.
+        weight_bytes: Of the weights of each operator that has some.
         moved_bytes: Of values read and written.
         operators: How many take time.
         uncovered: Why operators cannot be told, by their number.
@@ -90,8 +92,7 @@ class Sums:
 
     alone_us: dict[str, float]
     handovers: int
-    weight_bytes: float
-    dense_bytes: float
+    weight_bytes: tuple[float, ...]
     moved_bytes: float
     operators: int
     uncovered: dict[int, str]
@@ -181,7 +182,8 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
     """Add up what is known of the operators of a model."""
     alone = dict.fromkeys(GROUPS, 0.0)
     uncovered: dict[int, str] = {}
-    weights = dense = moved = 0.0
+    weights: list[float] = []
+    moved = 0.0
     for cost in model.costs:
         if cost.free:
             continue
@@ -193,10 +195,8 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
             uncovered[cost.index] = f"{larger:.0f} times larger than any {cost.key} timed"
         if law is not None:
             alone[group(cost.dtype)] += law.time_us(cost)
-        if cost.op == "FULLY_CONNECTED":
-            dense += cost.weight_bytes
-        else:
-            weights += cost.weight_bytes
+        if cost.weight_bytes:
+            weights.append(cost.weight_bytes)
         moved += cost.moved_bytes
     taken = delegated(model.costs, laws)
     parts = rounds(model.graph.ops, [op.index in taken for op in model.graph.ops])
@@ -204,8 +204,7 @@ def sums(model: Model, laws: Mapping[str, Law]) -> Sums:
     return Sums(
         alone_us=alone,
         handovers=max(0, len(parts) - 1),
-        weight_bytes=weights,
-        dense_bytes=dense,
+        weight_bytes=tuple(weights),
         moved_bytes=moved,
         operators=sum(not cost.free for cost in model.costs),
         uncovered=uncovered,
@@ -227,23 +226,27 @@ def delegated(every: Sequence[Cost], laws: Mapping[str, Law]) -> set[int]:
     return found
 
 
-def cold_bytes(found: Sums, cache: float) -> tuple[float, float]:
-    """Return the weights that caches do not hold: of all operators but dense, and of those."""
-    every = found.weight_bytes + found.dense_bytes
+def cold_bytes(found: Sums, cache: float) -> float:
+    """Return the weights that a cache holds for an operator alone but not for the whole model.
+
+    Args:
+        found: The model.
+        cache: Bytes of weights that the cache holds.
+    """
+    every = sum(found.weight_bytes)
     missing = max(0.0, 1.0 - cache / every) if every else 0.0
-    return missing * found.weight_bytes, missing * found.dense_bytes
+    return missing * sum(each for each in found.weight_bytes if each <= cache)
 
 
 def time_us(found: Sums, between: Between) -> float:
     """Return how long a whole model takes, without its uncovered operators."""
     alone = sum(between.factors[name] * us for name, us in found.alone_us.items())
-    cold, dense = cold_bytes(found, between.cache_bytes)
     return (
         alone
         + between.run_us
         + between.handover_us * found.handovers
-        + between.cold_us * cold
-        + between.dense_cold_us * dense
+        + between.near_us * cold_bytes(found, between.near_bytes)
+        + between.far_us * cold_bytes(found, between.far_bytes)
         + between.moved_us * found.moved_bytes
         + between.operator_us * found.operators
     )

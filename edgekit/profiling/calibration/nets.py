@@ -174,7 +174,11 @@ _Family = Callable[[Net, Plan], Tensor]
 _FAMILIES: tuple[tuple[str, _Family, tuple[Plan, ...]], ...] = (
     ("separable", _separable, (Plan(80, 8, 2), Plan(112, 24, 2), Plan(144, 40, 3))),
     ("inverted", _inverted, (Plan(80, 8, 2), Plan(112, 16, 2), Plan(128, 24, 3))),
-    ("late", _late, (Plan(4, 96, 4), Plan(7, 128, 4), Plan(5, 160, 6), Plan(4, 192, 8))),
+    (
+        "late",
+        _late,
+        (Plan(4, 96, 4), Plan(7, 128, 4), Plan(5, 160, 6), Plan(4, 192, 8), Plan(3, 320, 12)),
+    ),
     ("gated", _gated, (Plan(80, 8, 2), Plan(112, 16, 2))),
     ("residual", _residual, (Plan(40, 16, 1), Plan(28, 40, 2))),
     ("bottleneck", _bottleneck, (Plan(80, 16, 2), Plan(112, 32, 2))),

@@ -13,7 +13,7 @@ from edgekit.profiling.calibration.law import Setting
 from edgekit.records import from_json, read_toml, to_json
 from edgekit.targets import Target
 
-SCHEMA = 1
+SCHEMA = 2
 _DIGITS = 5  # that numbers in the file have
 
 

@@ -116,9 +116,9 @@ def test_a_calibration_of_another_machine_or_runtime_is_refused(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("schema = 9\n", "no calibration of schema 1", id="later schema"),
+        pytest.param("schema = 9\n", "no calibration of schema 2", id="later schema"),
         pytest.param("title = 'Pi'\n", "its schema is None", id="another record"),
-        pytest.param("schema = 1\n", "lacks target", id="incomplete"),
+        pytest.param("schema = 2\n", "lacks target", id="incomplete"),
         pytest.param("schema =\n", "not valid TOML", id="no TOML"),
     ],
 )

@@ -39,8 +39,10 @@ def test_a_known_law_is_found_again(exact: Setting) -> None:
     assert exact.between.factors["float32"] == pytest.approx(1.0, abs=0.02)
     assert exact.between.factors["int8"] == pytest.approx(1.1, abs=0.02)
     assert exact.between.handover_us == pytest.approx(BETWEEN.handover_us, rel=0.15)
-    assert exact.between.cold_us == pytest.approx(BETWEEN.cold_us, rel=0.15)
-    assert exact.between.cache_bytes == BETWEEN.cache_bytes
+    assert exact.between.near_us == pytest.approx(BETWEEN.near_us, rel=0.15)
+    assert exact.between.near_bytes == BETWEEN.near_bytes
+    assert exact.between.far_us == pytest.approx(BETWEEN.far_us, rel=0.15)
+    assert exact.between.far_bytes == BETWEEN.far_bytes
     assert exact.accuracy.within_10pct == 1.0
     assert max(law.error for law in exact.laws if law.timed > 6) < 0.03
 
