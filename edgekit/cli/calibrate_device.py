@@ -58,7 +58,7 @@ def calibrate_device(
     even_if_busy: bool,
     output: str | None,
 ) -> object:
-    """Time about 400 single operators and 60 small nets on a device; takes two minutes.
+    """Time about 400 single operators and 62 nets on a device; takes two minutes.
 
     What is saved tells the time of any model on that device (`edgekit estimate`), with a
     range. The device must do nothing else meanwhile.
