@@ -105,13 +105,13 @@ def costs(graph: Graph) -> tuple[Cost, ...]:
 def _own_gates(graph: Graph) -> Iterator[tuple[int, int]]:
     """Yield the numbers of each LOGISTIC and of the product of its input and its output."""
     uses = Counter(tensor for op in graph.ops for tensor in op.inputs)
-    gates = {op.outputs[0]: op for op in graph.ops if op.op == "LOGISTIC"}
+    gates = {out: op for op in graph.ops if op.op == "LOGISTIC" for out in op.outputs}
     for op in graph.ops:
-        if op.op != "MUL":
+        if op.op != "MUL" or len(op.inputs) != 2:
             continue
         for value, gated in (op.inputs, op.inputs[::-1]):
             gate = gates.get(gated)
-            if gate is not None and gate.inputs[0] == value and uses[gated] == 1:
+            if gate is not None and gate.inputs == (value,) and uses[gated] == 1:
                 yield gate.index, op.index
 
 
@@ -168,21 +168,22 @@ def _kind(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> st
     if op.op in _ELEMENTWISE and len(inputs) == 2 and outputs:
         least = min(_values(each) for each in inputs)
         return f"{name} broadcast" if least < _values(outputs[0]) else name
-    if op.op == "AVERAGE_POOL_2D" and _is_padded(op, inputs[0], outputs[0]):
+    if op.op == "AVERAGE_POOL_2D" and _is_padded(op, inputs, outputs):
         return f"{name} padded"
     return name
 
 
-def _is_padded(op: OpView, picture: TensorView, result: TensorView) -> bool:
+def _is_padded(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> bool:
     """Whether windows reach beyond the picture."""
-    sides = zip(
-        picture.shape[1:3],
-        result.shape[1:3],
-        (op.options.get("stride_h", 1), op.options.get("stride_w", 1)),
-        (op.options.get("filter_height", 1), op.options.get("filter_width", 1)),
-        strict=True,
+    if [len(each.shape) for each in (*inputs, *outputs)] != [4, 4]:
+        return False
+    (_, *sides, _), (_, *results, _) = inputs[0].shape, outputs[0].shape
+    strides = (op.options.get("stride_h", 1), op.options.get("stride_w", 1))
+    windows = (op.options.get("filter_height", 1), op.options.get("filter_width", 1))
+    return any(
+        (result - 1) * stride + window > side
+        for side, result, stride, window in zip(sides, results, strides, windows, strict=True)
     )
-    return any((out - 1) * stride + window > side for side, out, stride, window in sides)
 
 
 def _tap_class(taps: int) -> str:
@@ -303,7 +304,7 @@ def _copied(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> 
 
 def _met(op: OpView, inputs: list[TensorView], outputs: list[TensorView]) -> _Size:  # noqa: ARG001
     """Count the pieces that meet the same values, e.g. pixels that meet a value a channel."""
-    least = min(_values(each) for each in inputs)
+    least = min((_values(each) for each in inputs), default=1)
     values = _values(outputs[0])
     return _Size(gathers=values / least if 1 < least < values else 0.0)
 
