@@ -1,15 +1,20 @@
 """BatchNormalization as one kernel."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 normalization = pytest.importorskip("edgekit_converters.train.normalization")
 pytestmark = pytest.mark.tf
 
+Array = NDArray[np.float32]
 
-def net(**wishes: object) -> object:
+
+def net(**wishes: Any) -> Any:
     keras.utils.set_random_seed(3)
     picture = keras.Input((9, 7, 3))
     x = keras.layers.Conv2D(5, 3, use_bias=False)(picture)
@@ -17,7 +22,7 @@ def net(**wishes: object) -> object:
     return keras.Model(picture, keras.layers.ReLU()(x))
 
 
-def learned(model: object, x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def learned(model: Any, x: Array) -> tuple[list[Array], list[Array]]:
     """Gradients of one step, and all weights after it."""
     with tf.GradientTape() as tape:
         distance = tf.reduce_sum(model(x, training=True) ** 3)
@@ -46,7 +51,7 @@ def test_outside_of_training_nothing_changes() -> None:
 
 @pytest.mark.parametrize("wishes", [{"axis": 1}, {"scale": False}, {"center": False}])
 def test_a_layer_that_the_kernel_does_not_know_stays_with_keras(
-    wishes: dict[str, object],
+    wishes: dict[str, Any],
 ) -> None:
     x = np.random.default_rng(0).normal(size=(4, 9, 7, 3)).astype(np.float32)
     plain, quick = net(**wishes), net(**wishes)
