@@ -29,3 +29,7 @@ def test_most_of_what_is_invented_is_no_word_of_the_list() -> None:
 def test_the_same_draws_give_the_same_words() -> None:
     first, again = np.random.default_rng(7), np.random.default_rng(7)
     assert [SPELL(first) for _ in range(9)] == [SPELL(again) for _ in range(9)]
+
+
+def test_no_word_is_in_the_list_twice() -> None:
+    assert len(set(wordlist.PLAIN)) == len(wordlist.PLAIN)

@@ -25,10 +25,6 @@ def test_a_misspelt_word_is_as_long(seed: int) -> None:
     assert len(voices.misspelt("computer", np.random.default_rng(seed))) == 8
 
 
-def test_no_plain_word_is_there_twice() -> None:
-    assert len(set(voices.PLAIN)) == len(voices.PLAIN)
-
-
 def test_without_synthesisers_there_is_nothing_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
