@@ -4,7 +4,7 @@ Two lists of models, judged apart: architectures of keras.applications with rand
 in float32 and int8, which are built and converted once and kept in the folder --models, and
 published files below EDGEKIT_DATA. None of them, and no part of them, is among what
 `edgekit calibrate-device` times. The first list was chosen before anything was fitted, but
-its errors were looked at while the law was made; those of the second were not.
+its errors were looked at while the law was made; those of the second once, late.
 
 A model is ordinary if every operator is covered by the calibration, its shapes are fixed
 and it takes 100 us or more. Which ones are is found by the run, not listed here.
