@@ -200,7 +200,7 @@ class _Loaded:
 def _values(detail: dict[str, Any]) -> Any:
     """Draw an input; integers of a channel are alike, as they are within nets.
 
-    A kernel that branches by the sign, as that of RELU does, is twice as slow on noise.
+    A kernel that branches by the sign, as that of RELU does, takes longer on noise.
     """
     shape = tuple(detail["shape"])
     if detail["dtype"] not in (np.int8, np.uint8) or len(shape) != _PICTURE:

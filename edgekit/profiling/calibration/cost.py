@@ -57,7 +57,8 @@ class Cost:
         kind: What its kernel depends on: the name, and what tells kernels of one name apart.
         dtype: Type of its values; `float32>int8` where input and output differ.
         counts: One number for each of `COUNTED`.
-        free: It takes no time worth counting: it works on shapes, or only renames.
+        free: It takes no time worth counting: it works on shapes, only renames, or is computed
+            within another.
     """
 
     index: int

@@ -220,7 +220,7 @@ _KINDS: tuple[tuple[_Build, tuple[_Row, ...]], ...] = (
     (lambda net, row: net.pad(_map(net, row)), (*_MAPS[1:4], (224, 3))),
     (_unary("HARD_SWISH"), _MAPS[2:5]),
     (_unary("LOGISTIC"), (*_MAPS[1:3], (1, 960))),
-    (_swish, _MAPS[1:4]),
+    (_swish, (*_MAPS[:2], _MAPS[3])),
     (_unary("RELU"), _MAPS[1:3]),
     (_unary("TANH"), _MAPS[2:4]),
     (_unary("LEAKY_RELU"), _MAPS[2:4]),
