@@ -111,8 +111,14 @@ def main() -> None:
     before = machine()
     rows = []
     for path in options.models or models():
-        print(path.name, file=sys.stderr)
-        rows.append(compare(path, options.rounds, options.threads, options.runs))
+        row = compare(path, options.rounds, options.threads, options.runs)
+        print(
+            f"{path.name}: {row['edgekit_ms']:.3f} and {row['litert_ms']:.3f} ms, "
+            f"{row['difference']:+.1%}",
+            file=sys.stderr,
+            flush=True,
+        )
+        rows.append(row)
     judged = [row for row in rows if row["judged"]]
     found = {
         "schema": SCHEMA,

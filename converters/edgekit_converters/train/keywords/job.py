@@ -27,15 +27,16 @@ from edgekit_converters.train.keywords.request import KeywordRequest
 from edgekit_converters.train.keywords.sides import divide, divide_others
 from edgekit_converters.train.keywords.streaming import step_model, typical_steps
 from edgekit_converters.train.keywords.views import Material, Place, Views, locate
-from edgekit_converters.train.keywords.voices import spoken
+from edgekit_converters.train.keywords.voices import is_near, spoken
 from edgekit_converters.train.loop import Plan, Training
 from edgekit_converters.train.request import TrainResult
 
 MODEL = "model.keras"
 FRAMES = 64  # rows of 20 ms that a model sees at once
-_FIRST = 0.12  # share of the epochs after which words are located again
+_FIRST = 0.12  # share of the epochs after which words are located again, and mistakes
 _SPOKEN_EACH = 60  # recordings of each word by synthesisers
-_SPOKEN_OTHERS = 3600  # and of what is none of the words
+_SPOKEN_OTHERS = 6000  # and of what is none of the words
+_MISTAKEN = 800  # parts of speech that come near to words
 _SMOOTHING = 0.05
 _SAMPLED = 4  # batches that the mean of the features is taken from
 _TYPICAL = 200  # steps to calibrate a streaming model on
@@ -81,8 +82,7 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
     front_end, labels = data.material.front_end, data.material.labels
     model = build(wishes.network, front_end.frames, front_end.features, len(labels))
     judge = Judge(model, labels, front_end)
-    places = _places(model, judge, data.material, wishes, checkpoint)
-    data = replace(data, material=replace(data.material, words=places))
+    data = replace(data, material=_heard(model, judge, data.material, wishes, checkpoint))
     course = _course(model, data.material, wishes, checkpoint=checkpoint)
     epochs = course.run()
     right = judge.right(data.words)
@@ -102,7 +102,7 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
         epochs=epochs,
         seconds=round(course.before_s + time.perf_counter() - began, 1),
         parameters=model.count_params(),
-        trained_on=len(places),
+        trained_on=len(data.material.words),
         held_out=tuple(each.name for each in data.words),
         picture=None,
         files=files,
@@ -113,7 +113,7 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
         states = step_model(model, EVERY).states
         stepping = replace(manifest, decoding=to_json(replace(settings, states=states)))
         write_keras_manifest(folder / files[0], stepping)
-    _places_file(checkpoint).unlink(missing_ok=True)
+    _heard_file(checkpoint).unlink(missing_ok=True)
     return result
 
 
@@ -188,12 +188,14 @@ def _normalised(material: Material, wishes: KeywordRequest) -> FrontEnd:
     return replace(plain, mean=mean, std=std)
 
 
-def _places(
+def _heard(
     model: Any, judge: Judge, material: Material, wishes: KeywordRequest, checkpoint: Path
-) -> Sequence[Place]:
-    """Learn a little from where words are loud, then find them by what was learned."""
-    kept = _places_file(checkpoint)
+) -> Material:
+    """Learn a little, then find where the words are, and what is taken for them."""
+    kept = _heard_file(checkpoint)
     words = material.words
+    others = [each for each in material.synthetic if not each.label and not is_near(each)]
+    others += material.unknown
     if not kept.exists():
         epochs = max(1, round(_FIRST * wishes.epochs))
         first = replace(wishes, epochs=epochs, seed=wishes.seed + 1)
@@ -202,16 +204,25 @@ def _places(
         moved = sum(one != other for one, other in zip(found, words, strict=True))
         _log.info("%d of %d words lie elsewhere than where it is loud.", moved, len(words))
         held = io.BytesIO()
-        np.save(held, np.array([(each.start, each.end) for each in found]))
+        np.savez(
+            held,
+            places=np.array([(each.start, each.end) for each in found]),
+            mistaken=np.array(judge.mistaken(others, _MISTAKEN)).reshape(-1, 3),
+        )
         atomic_write(kept, held.getvalue())
-    spans = np.load(kept).tolist()
-    return [
-        Place(each.recording, *span) for each, span in zip(words, spans, strict=True)
-    ]  # fmt: skip
+    with np.load(kept) as found_before:
+        places, mistaken = (found_before[key].tolist() for key in ("places", "mistaken"))
+    return replace(
+        material,
+        words=[
+            Place(each.recording, *span) for each, span in zip(words, places, strict=True)
+        ],
+        mistaken=[others[number].wave[start:end] for number, start, end in mistaken],
+    )
 
 
-def _places_file(checkpoint: Path) -> Path:
-    return checkpoint.with_suffix(".places.npy")
+def _heard_file(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(".heard.npz")
 
 
 def _course(

@@ -1,12 +1,12 @@
 """Judge a trained keyword model, and choose its thresholds."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.audio.decisions import Settings
+from edgekit.audio.decisions import BACKGROUND, Mean, Settings
 from edgekit.audio.tuning import Mark, Scored, tune
 from edgekit.data.align import align
 from edgekit.data.frontend import FrontEnd, extract
@@ -14,7 +14,7 @@ from edgekit.progress import track
 from edgekit_converters.train.keywords import augment
 from edgekit_converters.train.keywords.recordings import Recording
 from edgekit_converters.train.keywords.views import Material, Place, locate
-from edgekit_converters.train.keywords.voices import NEAR
+from edgekit_converters.train.keywords.voices import is_near
 
 Wave = NDArray[np.float32]
 
@@ -24,8 +24,23 @@ FOREIGN = "foreign"  # mark of what is no word
 _FOREIGN_PER_THOUSAND = 10.0  # alarms in foreign words
 _BATCH = 256
 _IN_A_ROW = 8  # recordings that make running speech
-_ROUNDS = 8  # times that they do so, each time in another order, room and voice
+_ROUNDS = 5  # times that they do so, each time in another order, room and voice
 _BREAK_S = 0.5  # after a recording
+_MARGIN_S = 0.2  # around a window that was taken for a word
+
+
+class Span(NamedTuple):
+    """A part of one of several recordings.
+
+    Attributes:
+        number: Which recording.
+        start: The first sample.
+        end: The one after the last.
+    """
+
+    number: int
+    start: int
+    end: int
 
 
 class Judge:
@@ -94,6 +109,40 @@ class Judge:
             return place
         return locate(place.recording, front_end, low, min(high, wave.size))
 
+    def mistaken(self, others: Sequence[Recording], count: int) -> list[Span]:
+        """Find the parts of speech that come nearest to the words, as many for each word.
+
+        Args:
+            others: Speech without the words.
+            count: How many parts, at most; one for each recording and word.
+
+        Returns:
+            A window and some more of each, those of a word in the order of its scores.
+        """
+        columns = range(len(BACKGROUND), len(self._labels))
+        found: list[list[tuple[float, Span]]] = [[] for _ in columns]
+        mean = Mean(len(self._labels), SMOOTH)
+        for number, each in enumerate(
+            track(others, "Looking for mistakes", len(others), "recording")
+        ):
+            scored = self.scored(each.wave)
+            mean.reset()
+            smooth = mean.push(scored.scores)[:, columns.start :]
+            for best, column in zip(found, smooth.T, strict=True):
+                span = self._around(float(scored.times[column.argmax()]), each.wave.size)
+                best.append((float(column.max()), Span(number, *span)))
+        each_word = count // len(columns)
+        for best in found:
+            best.sort(key=lambda one: -one[0])
+        return [span for best in found for _, span in best[:each_word]]
+
+    def _around(self, time_s: float, size: int) -> tuple[int, int]:
+        """Return the samples of the window that ends at a time of a padded recording."""
+        front_end = self._front_end
+        margin = round(_MARGIN_S * front_end.sample_rate_hz)
+        end = round(time_s * front_end.sample_rate_hz) - front_end.samples
+        return max(0, end - front_end.samples - margin), min(size, end + margin)
+
     def thresholds(
         self,
         material: Material,
@@ -130,7 +179,7 @@ class Judge:
         for place in track(material.words, "Choosing thresholds", len(material.words), "word"):
             wave = _in_noise(place, rate, rng)
             yield self.scored(wave, [(place.start, place.end, place.recording.label)])
-        plain = [each for each in others if not each.name.startswith(NEAR)]
+        plain = [each for each in others if not is_near(each)]
         for each in plain:
             wave = augment.at_level(each.wave, augment.level(each.wave), rng)
             yield self.scored(wave, [(0, wave.size, FOREIGN)])

@@ -25,6 +25,7 @@ _SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak
 _INVENTED, _INVENTED_S = 200, 3.0  # noises that are made once, and how much longer they are
 _BABBLE = 0.2  # share of noises that are many voices
 _PIECES = 0.3  # share of speech that is put together from pieces of words
+_MISTAKEN = 0.3  # share of speech that comes near to words
 _PEOPLE = (0.2, 0.7)  # of other speech, least and most share of people beside synthesisers
 _HIDDEN = 0.45  # share of a word that may at most be seen where it counts as unknown
 
@@ -81,6 +82,7 @@ class Material:
         background: Noises.
         synthetic: Words and other things, spoken by synthesisers.
         front_end: What turns them into features.
+        mistaken: Parts of speech without words that come near to words.
     """
 
     labels: tuple[str, ...]
@@ -89,6 +91,7 @@ class Material:
     background: Sequence[Recording]
     synthetic: Sequence[Recording]
     front_end: FrontEnd
+    mistaken: Sequence[Wave] = ()
 
 
 class Views:
@@ -212,6 +215,9 @@ class Views:
 
     def _speech(self, rng: Random) -> Wave:
         """Draw something that is said and is no word."""
+        mistaken = self._material.mistaken
+        if mistaken and rng.random() < _MISTAKEN:
+            return mistaken[int(rng.integers(len(mistaken)))]
         if self._people is not None and rng.random() >= _PIECES:
             of_people = rng.random() < self._people
             several = self._material.unknown if of_people else self._others

@@ -102,6 +102,11 @@ def spoken(
     return _said([*asked, *(draw.other() for _ in range(others))], rate)
 
 
+def is_near(recording: Recording) -> bool:
+    """Whether something that `spoken` made sounds like a word, which nobody says."""
+    return recording.name.startswith(NEAR)
+
+
 def phonemes(word: str, language: str) -> tuple[str, ...]:
     """Return the sounds of a word as espeak-ng writes them; none if it cannot be asked."""
     command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", language, "--", word]

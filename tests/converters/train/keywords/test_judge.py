@@ -79,6 +79,24 @@ def test_a_word_that_the_model_hears_where_it_was_stays_there(judge: Judge) -> N
     assert judge.relocated(place) == place
 
 
+def test_what_comes_near_to_a_word_is_found_with_some_margin(judge: Judge) -> None:
+    low, high = burst(1, 300), burst(1.5, 3000, 4)
+    others = [Recording(f"{n}", "", "", wave) for n, wave in enumerate((low, high, low))]
+    (span,) = judge.mistaken(others, 1)
+    assert span.number == 1
+    assert span.start <= 1.5 * RATE
+    assert 2 * RATE <= span.end <= 3 * RATE
+    least = FRONT_END.samples + round(0.2 * RATE)
+    assert least <= span.end - span.start <= least + round(0.2 * RATE)
+
+
+def test_every_word_has_as_many_mistakes(judge: Judge) -> None:
+    several = [Recording(f"{n}", "", "", burst(1, 300 + 900 * n)) for n in range(4)]
+    assert len(judge.mistaken(several, 3)) == 3
+    assert len(judge.mistaken(several, 9)) == 4
+    assert judge.mistaken([], 3) == []
+
+
 @pytest.mark.parametrize(
     ("low", "high", "common"),
     [

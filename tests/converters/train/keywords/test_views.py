@@ -80,6 +80,14 @@ def test_a_batch_depends_on_the_seed_and_the_step_alone(rest: dict[str, Any]) ->
     np.testing.assert_array_equal(y, again[1])
 
 
+def test_what_was_mistaken_for_words_is_shown_more_often() -> None:
+    mistaken = np.full(RATE, 0.5, np.float32)
+    views = Views(material(mistaken=[mistaken]), 8, 0)
+    rng = np.random.default_rng(0)
+    shown = sum(views._speech(rng) is mistaken for _ in range(200))
+    assert 30 <= shown <= 90
+
+
 def test_all_classes_are_in_a_batch() -> None:
     _, y = Views(material(), 32, 0)(0)
     assert (y.sum(axis=0) > 0).all()
