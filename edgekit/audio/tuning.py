@@ -8,7 +8,7 @@ of whatever else was heard are two numbers.
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,28 +183,6 @@ class Tally:
             for word, each in self._counters.items()
         }
         return _cheapest(options, budget // units)
-
-
-def tune(
-    recordings: Iterable[Scored],
-    labels: Sequence[str],
-    settings: Settings,
-    false_alarms_per_hour: float,
-    foreign_per_thousand: float | None = None,
-) -> dict[str, float]:
-    """Choose thresholds from recordings; see `Tally.tune`.
-
-    Args:
-        recordings: What a model made of recordings whose words are known.
-        labels: Names of the classes in the order of the scores.
-        settings: How scores become decisions.
-        false_alarms_per_hour: As for `Tally.tune`.
-        foreign_per_thousand: As for `Tally.tune`.
-    """
-    tally = Tally(labels, settings)
-    for scored in recordings:
-        tally.add(scored)
-    return tally.tune(false_alarms_per_hour, foreign_per_thousand)
 
 
 def levels(also: float) -> NDArray[np.float32]:

@@ -17,7 +17,6 @@ from edgekit.audio.tuning import (
     Tally,
     levels,
     poisson_upper,
-    tune,
 )
 from edgekit.errors import UsageError
 
@@ -181,7 +180,7 @@ def test_no_other_thresholds_within_the_budget_miss_less(
 
 def test_of_thresholds_that_do_the_same_the_middle_one_is_taken() -> None:
     heard = scored({2.1: 0.95, 6.0: 0.3}, (Mark(2.0, 2.5, "yes"),))
-    chosen = tune([heard], LABELS, Settings(), 0.0)
+    chosen = tally(heard).tune(0.0)
     logits = [math.log(each / (1 - each)) for each in (0.3, chosen["yes"], 0.95)]
     assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=0.2)
 
@@ -202,7 +201,7 @@ def test_a_word_that_no_threshold_keeps_quiet_gets_the_highest(
 ) -> None:
     loud = scored({5.0: 1.0})
     with caplog.at_level(logging.WARNING):
-        chosen = tune([loud], LABELS, Settings(), 0.0)
+        chosen = tally(loud).tune(0.0)
     assert chosen["yes"] == 1.0
     assert "No threshold keeps 'yes' within the budget" in caplog.text
 

@@ -33,7 +33,7 @@ from edgekit_converters.train.request import TrainResult
 
 MODEL = "model.keras"
 FRAMES = 64  # rows of 20 ms that a model sees at once
-_FIRST = 0.12  # share of the epochs after which words are located again, and mistakes
+_FIRST = 0.3  # share of the epochs after which words are located again, and mistakes
 _SPOKEN_EACH = 60  # recordings of each word by synthesisers
 _SPOKEN_OTHERS = 6000  # and of what is none of the words
 _MISTAKEN = 800  # parts of speech that come near to words
@@ -214,9 +214,7 @@ def _heard(
         places, mistaken = (found_before[key].tolist() for key in ("places", "mistaken"))
     return replace(
         material,
-        words=[
-            Place(each.recording, *span) for each, span in zip(words, places, strict=True)
-        ],
+        words=[Place(each.recording, *span) for each, span in zip(words, places, strict=True)],
         mistaken=[others[number].wave[start:end] for number, start, end in mistaken],
     )
 

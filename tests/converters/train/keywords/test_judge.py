@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.audio.decisions import BACKGROUND
+from edgekit.audio.decisions import BACKGROUND, Settings
+from edgekit.audio.tuning import Mark, Scored, Tally
 from edgekit.data.frontend import FrontEnd
-from edgekit_converters.train.keywords.judge import EVERY, Judge, _common, _windows
+from edgekit_converters.train.keywords.judge import EVERY, Judge, _cautious, _common, _windows
 from edgekit_converters.train.keywords.recordings import Recording
 from edgekit_converters.train.keywords.views import Material, Place
 
@@ -121,3 +122,14 @@ def test_thresholds_are_chosen_for_every_word(judge: Judge) -> None:
     found = judge.thresholds(material, [low], [low], 0.5, 0)
     assert list(found) == ["high"]
     assert 0 < found["high"] <= 1
+
+
+def test_a_threshold_is_raised_while_hardly_a_word_is_missed() -> None:
+    settings = Settings(smooth=1)
+    tally = Tally(LABELS, settings)
+    for n in range(100):
+        scores = np.zeros((10, 3), np.float32)
+        scores[5, 2] = 0.2 if n < 2 else 0.6 if n < 10 else 0.9
+        mark = Mark(0.4, 0.6, "high")
+        tally.add(Scored(scores, np.arange(10) / 10, 1.0, (mark,)))
+    assert 0.55 < _cautious(tally, "high") <= 0.6
