@@ -119,6 +119,29 @@ def phonemes(word: str, language: str) -> tuple[str, ...]:
     return tuple(answer.stdout.strip().replace(" ", "_").strip("_").split("_"))
 
 
+def alike(several: Sequence[str], words: Sequence[str], language: str) -> set[str]:
+    """Return which of several words sound like one of the words: `four` like `4`.
+
+    Args:
+        several: One word each.
+        words: The words.
+        language: As espeak-ng names it; where it cannot be asked, spelling decides.
+    """
+    lines = "".join(f"{each}.\n" for each in (*several, *words))
+    command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", language, "--stdin"]
+    try:
+        answer = subprocess.run(
+            command, input=lines, capture_output=True, text=True, timeout=_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {*several} & {*words}
+    said = [line.strip().replace("'", "") for line in answer.stdout.splitlines()]
+    if len(said) != len(several) + len(words):  # a word that is read as two sentences
+        return {*several} & {*words}
+    own = {*said[len(several) :]}
+    return {each for each, sounds in zip(several, said, strict=False) if sounds in own}
+
+
 def near(sounds: Sequence[str], pool: Sequence[str], rng: Random) -> tuple[str, ...]:
     """Change a word: two or more of its sounds are other ones, left out, or swapped.
 
@@ -149,7 +172,9 @@ class _Draw:
     ) -> None:
         self._words, self._language, self._rng = words, language, rng
         self._installed = installed
-        self._plain = [each for each in PLAIN if each not in words]
+        alikes = alike(PLAIN, words, language)
+        self._barred = {*words, *alikes}
+        self._plain = [each for each in PLAIN if each not in alikes]
         self._spell = Speller(PLAIN)
         asked = words if "espeak-ng" in installed else ()
         sounds = [phonemes(word, language) for word in asked]
@@ -192,7 +217,7 @@ class _Draw:
     def _plain_word(self) -> str:
         if self._rng.random() < _INVENTED:
             made = self._spell(self._rng)
-            if made not in self._words:
+            if made not in self._barred:
                 return made
         return str(_one(self._plain, self._rng))
 

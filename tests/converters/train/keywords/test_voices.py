@@ -39,6 +39,14 @@ def test_a_word_has_sounds() -> None:
 
 
 @needs_espeak
+def test_what_sounds_like_a_word_is_known_however_it_is_spelled() -> None:
+    several = ["four", "sicks", "garden", "sick", "jarvis"]
+    assert voices.alike(several, ["4", "six", "jarvis"], "en-us") == {"four", "sicks", "jarvis"}
+    assert voices.alike(several, ["St. John", "jarvis"], "en-us") == {"jarvis"}
+    assert voices.alike(several, ["garden"], "no such language") == {"garden"}
+
+
+@needs_espeak
 def test_words_and_others_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voices, "available", lambda: ("espeak-ng",))
     found = voices.spoken(["alexa", "jarvis"], 16000, 0, "en-us", each=2, others=3)
