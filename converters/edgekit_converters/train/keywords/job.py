@@ -3,13 +3,14 @@
 import io
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from edgekit.artifact import write_keras_manifest
 from edgekit.audio.decisions import BACKGROUND, Settings
@@ -81,7 +82,7 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
     keras.utils.set_random_seed(wishes.seed)
     front_end, labels = data.material.front_end, data.material.labels
     model = build(wishes.network, front_end.frames, front_end.features, len(labels))
-    judge = Judge(model, labels, front_end)
+    judge = Judge(_compiled(model), labels, front_end)
     data = replace(data, material=_heard(model, judge, data.material, wishes, checkpoint))
     course = _course(model, data.material, wishes, checkpoint=checkpoint)
     epochs = course.run()
@@ -115,6 +116,17 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
         write_keras_manifest(folder / files[0], stepping)
     _heard_file(checkpoint).unlink(missing_ok=True)
     return result
+
+
+def _compiled(model: Any) -> Callable[[Any], Any]:
+    """Return what gives the probabilities of windows, however many, with what was learned."""
+    windows = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+
+    @tf.function(input_signature=[windows])  # type: ignore[untyped-decorator] # TensorFlow has no types
+    def probabilities(windows: Any) -> Any:
+        return model(windows, training=False)
+
+    return probabilities  # type: ignore[no-any-return] # TensorFlow has no types
 
 
 def _gathered(wishes: KeywordRequest) -> _Data:

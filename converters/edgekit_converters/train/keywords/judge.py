@@ -1,6 +1,6 @@
 """Judge a trained keyword model, and choose its thresholds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +19,9 @@ from edgekit_converters.train.keywords.voices import is_near
 Wave = NDArray[np.float32]
 
 EVERY = 3  # rows between two runs of the model
-SMOOTH = 6  # scores that are averaged
+SMOOTH = 5  # scores that are averaged
 FOREIGN = "foreign"  # mark of what is no word
 _FOREIGN_PER_THOUSAND = 10.0  # alarms in foreign words
-_SPARED = 0.03  # share of a word's recordings in noise that may be missed for caution
 _BATCH = 256
 _IN_A_ROW = 8  # recordings that make running speech
 _ROUNDS = 5  # times that they do so, each time in another order, room and voice
@@ -48,12 +47,15 @@ class Judge:
     """Scores recordings with a model in training as a spotter does on a device.
 
     Args:
-        model: The Keras model, from windows of features to probabilities.
+        model: Gives the probabilities, shape (k, classes), of windows of features, shape
+            (k, frames, features).
         labels: Its classes.
         front_end: Its front end.
     """
 
-    def __init__(self, model: Any, labels: Sequence[str], front_end: FrontEnd) -> None:
+    def __init__(
+        self, model: Callable[[Wave], Any], labels: Sequence[str], front_end: FrontEnd
+    ) -> None:
         self._model, self._labels, self._front_end = model, tuple(labels), front_end
         self.settings = Settings(every=EVERY, smooth=SMOOTH)
 
@@ -156,8 +158,6 @@ class Judge:
 
         Words are those that were learned from, in noise that they were not learned in;
         speech and noises were not learned from. Near words are left out: nobody says them.
-        What is said in a day is more than these hours hold, so that a threshold is higher
-        than they ask for, as long as hardly a word is missed for it.
 
         Args:
             material: What was learned from.
@@ -169,8 +169,7 @@ class Judge:
         tally = Tally(self._labels, self.settings)
         for scored in self._trials(material, others, noises, np.random.default_rng([seed, 5])):
             tally.add(scored)
-        chosen = tally.tune(false_alarms_per_hour, _FOREIGN_PER_THOUSAND)
-        return {word: max(least, _cautious(tally, word)) for word, least in chosen.items()}
+        return tally.tune(false_alarms_per_hour, _FOREIGN_PER_THOUSAND)
 
     def _trials(
         self,
@@ -196,16 +195,10 @@ class Judge:
 
     def _predict(self, windows: Wave) -> Wave:
         parts = [
-            np.asarray(self._model(windows[first : first + _BATCH], training=False))
+            np.asarray(self._model(windows[first : first + _BATCH]))
             for first in range(0, len(windows), _BATCH)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self._labels)), np.float32)
-
-
-def _cautious(tally: Tally, word: str) -> float:
-    """Return the highest threshold at which hardly a word is missed, or 0."""
-    most = (1 - _SPARED) * next(each.said for each in tally.at() if each.word == word)
-    return max((at.threshold for at in tally.curve(word) if at.found >= most), default=0.0)
 
 
 def _windows(rows: Wave, frames: int, every: int) -> Wave:

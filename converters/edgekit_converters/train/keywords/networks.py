@@ -50,20 +50,26 @@ def build(name: str, frames: int, features: int, classes: int) -> Any:
 
 
 def tc_resnet(frames: int, features: int, classes: int) -> Any:
-    """Temporal convolutions with residuals, after TC-ResNet8 (arXiv 1904.03814)."""
+    """Residual temporal convolutions, after TC-ResNet (arXiv 1904.03814).
+
+    Two convolutions over time and frequency come first, so that a voice that is higher is
+    seen alike; the others are separable, which leaves weights for more channels.
+    """
     sound = keras.Input((frames, features), name="features")
-    x = layers.Reshape((frames, 1, features), name="rows")(sound)
-    x = layers.Conv2D(16, (3, 1), padding="same", use_bias=False, name="stem")(x)
-    x = _normal(x, "stem")
-    for number, width in enumerate((24, 36, 56)):
+    x = layers.Reshape((frames, features, 1), name="picture")(sound)
+    for number, width in enumerate((12, 16)):
+        name = f"stem{number}"
+        x = layers.Conv2D(width, 3, (1, 2), padding="same", use_bias=False, name=name)(x)
+        x = _normal(x, name)
+    x = layers.Reshape((frames, 1, int(x.shape[2] * x.shape[3])), name="rows")(x)
+    x = layers.Conv2D(48, 1, use_bias=False, name="mixed")(x)
+    x = _normal(x, "mixed")
+    for number, (width, stride) in enumerate(((64, 1), (80, 2), (96, 2))):
         name = f"block{number}"
-        y = layers.Conv2D(
-            width, (9, 1), (2, 1), padding="same", use_bias=False, name=f"{name}_one"
-        )(x)
-        y = _normal(y, f"{name}_one")
-        y = layers.Conv2D(width, (9, 1), padding="same", use_bias=False, name=f"{name}_two")(y)
-        y = layers.BatchNormalization(name=f"{name}_two_norm")(y)
-        short = layers.Conv2D(width, 1, (2, 1), use_bias=False, name=f"{name}_short")(x)
+        y = _separable(x, width, f"{name}_one", stride)
+        y = layers.ReLU(name=f"{name}_one_relu")(y)
+        y = _separable(y, width, f"{name}_two")
+        short = layers.Conv2D(width, 1, stride, use_bias=False, name=f"{name}_short")(x)
         short = _normal(short, f"{name}_short")
         x = layers.ReLU(name=name)(layers.Add(name=f"{name}_sum")([y, short]))
     return _classified(sound, layers.GlobalAveragePooling2D(name="average")(x), classes)
@@ -136,6 +142,15 @@ def lstm(frames: int, features: int, classes: int) -> Any:
     x = _normal(x, "stem")
     x = layers.Reshape((int(x.shape[1]), 48), name="steps")(x)
     return _classified(sound, layers.LSTM(64, name="lstm")(x), classes)
+
+
+def _separable(x: Any, width: int, name: str, stride: int = 1) -> Any:
+    """Look along time in each channel, then across channels; a stride keeps the highest."""
+    x = layers.DepthwiseConv2D((9, 1), padding="same", use_bias=False, name=f"{name}_depth")(x)
+    if stride > 1:
+        x = layers.MaxPooling2D((stride, 1), padding="same", name=f"{name}_highest")(x)
+    x = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_point")(x)
+    return layers.BatchNormalization(name=f"{name}_norm")(x)
 
 
 def _normal(x: Any, name: str) -> Any:
