@@ -14,7 +14,7 @@ Wave = NDArray[np.float32]
 Random = np.random.Generator
 
 _LEVELS_DB = (-45.0, -8.0)  # loudness of the voice, root of the mean square
-_RATIOS_DB = (-8.0, 27.0)  # voice to noise
+_RATIOS_DB = (-8.0, 15.0)  # voice to noise
 # Lengths of fast transforms: even, no prime factor above 5.
 _FAST = np.array(
     sorted(

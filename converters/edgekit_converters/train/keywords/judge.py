@@ -19,7 +19,7 @@ from edgekit_converters.train.keywords.voices import is_near
 Wave = NDArray[np.float32]
 
 EVERY = 3  # rows between two runs of the model
-SMOOTH = 5  # scores that are averaged
+SMOOTH = 4  # scores that are averaged
 FOREIGN = "foreign"  # mark of what is no word
 _FOREIGN_PER_THOUSAND = 10.0  # alarms in foreign words
 _BATCH = 256

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgekit.audio.decisions import BACKGROUND
 from edgekit.data.align import word_span
 from edgekit.data.frontend import FrontEnd, extract
-from edgekit_converters.train.keywords import augment
+from edgekit_converters.train.keywords import augment, noises
 from edgekit_converters.train.keywords.pieces import faded, joined, piece
 from edgekit_converters.train.keywords.recordings import Recording
 
@@ -124,7 +124,7 @@ class Views:
         self._rate = material.front_end.sample_rate_hz
         rng = np.random.default_rng([seed, 2])
         length = round(_INVENTED_S * self._rate) + self._size
-        self._invented = [augment.coloured(length, self._rate, rng) for _ in range(_INVENTED)]
+        self._invented = [noises.invented(length, self._rate, rng) for _ in range(_INVENTED)]
 
     def __call__(self, step: int) -> tuple[Wave, Wave]:
         """Make a batch: features, shape (batch, frames, features), and targets."""
