@@ -1,10 +1,13 @@
 """The few OpenCV functions that reading and resizing pictures takes, with types."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.errors import MissingExtra
 from edgekit.extras import need
 
 Pixels = NDArray[np.uint8]
@@ -104,6 +107,26 @@ def transform(
     """
     cv2 = _cv2()
     return cast("Pixels", cv2.warpAffine(pixels, matrix, size[::-1], borderValue=fill))
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let OpenCV work in the threads that call it and in none of its own, meanwhile.
+
+    Its own wait busily for their next picture, on cores that others have work for. Nothing
+    happens where OpenCV is not installed.
+    """
+    try:
+        cv2 = _cv2()
+    except MissingExtra:
+        yield
+        return
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _cv2() -> Any:

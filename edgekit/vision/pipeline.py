@@ -4,7 +4,7 @@ Capture, preprocessing, inference and postprocessing run in a thread each and ha
 frame on; OpenCV and the interpreter leave Python's lock while they work, so that the
 slowest stage sets the pace. At most `in_flight` frames are under way at once, the one in
 the caller's hands included: that bounds every queue between the stages, and with it the
-memory, and how old a live frame can get.
+memory, and how old a live frame can get. OpenCV uses no threads of its own meanwhile.
 
 An error in any stage ends all of them and is raised where the results are taken.
 """
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.data.boxes import Detections
-from edgekit.data.opencv import Order, Pixels
+from edgekit.data.opencv import Order, Pixels, one_thread
 from edgekit.data.pace import Pace
 from edgekit.live.closing import Closing
 from edgekit.vision.frame import Frame
@@ -246,16 +246,14 @@ class Pipeline(Closing):
         Raises:
             EdgekitError: What any stage raised.
         """
-        for thread in self._threads:
-            thread.start()
-        try:
+        with one_thread(), contextlib.closing(self):
+            for thread in self._threads:
+                thread.start()
             while (job := self._done.get()) is not None:
                 if job.result is not None:
                     self._times.add(job.begun, job.result.ms)
                     yield job.result
                 self._room.release()
-        finally:
-            self.close()
         if self._error is not None:
             raise self._error
 

@@ -23,7 +23,7 @@ from edgekit.vision.pipeline import IN_FLIGHT, IN_FLIGHT_LIVE, STAGES, Pipeline
 from edgekit.vision.sources.synthetic import Synthetic
 from edgekit.vision.tracking import Tracker
 
-pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2")
 
 PICTURE = np.zeros((8, 12, 3), np.uint8)
 
@@ -258,3 +258,10 @@ def test_many_frames_leave_nothing_behind(count: int) -> None:
     grown, _, _ = run_many(count, classifier)
     assert grown < 20
     assert peak_rss_mb() > 0
+
+
+def test_opencv_works_in_the_stages_threads_alone_meanwhile() -> None:
+    before = cv2.getNumThreads()
+    with Pipeline(Numbers(3), Model()) as pipeline:
+        assert {cv2.getNumThreads() for _ in pipeline} == {1}
+    assert cv2.getNumThreads() == before

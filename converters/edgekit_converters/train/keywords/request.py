@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from edgekit_converters.train.request import Request
 
 NETWORK = "tc-resnet"
-EPOCHS = 240
+EPOCHS = 300
 BATCH = 128
 RATE = 4e-3
 HOLD_OUT = 0.2
