@@ -15,8 +15,9 @@ carried card detector with one inference thread and no drawing:
 All of them take turns, each in a process of its own; the median of the rounds counts.
 `of_cores` says how much of all cores the pipeline kept busy: near 1 it is they that set the
 bound, not a stage. `of_possible` is the share of what they can do: the lower of the slowest
-stage's pace, and as many times that of the four stages in turns as there are cores. Where other work shares the processor, stages that overlap have nothing
-to gain: see `load`. Prints JSON, exit code 1 if one of the claims does not hold.
+stage's pace, and as many times that of the four stages in turns as there are cores. Where
+other work shares the processor, stages that overlap have nothing to gain: see `load`. Prints
+JSON, exit code 1 if one of the claims does not hold.
 """
 
 import argparse

@@ -35,9 +35,10 @@ def tones(samples: int, rate: int, rng: Random) -> Wave:
             if number * hz > max(hz, highest):
                 break
             gain = 10 ** (-rng.uniform(0, 20) / 20) if number > 1 else 1.0
-            made += gain * np.sin(2 * np.pi * number * hz * t + rng.uniform(0, 2 * np.pi)) * (
-                1.0 if rng.random() < _STEADY else _breaks(samples, rate, rng)
-            )
+            tone = gain * np.sin(2 * np.pi * number * hz * t + rng.uniform(0, 2 * np.pi))
+            if rng.random() >= _STEADY:
+                tone *= _breaks(samples, rate, rng)
+            made += tone
     hiss = rng.normal(size=samples) * 10 ** (-rng.uniform(15, 45) / 20)
     return _levelled(made / (made.std() + 1e-9) + hiss)
 
@@ -55,7 +56,8 @@ def knocks(samples: int, rate: int, rng: Random) -> Wave:
     t = np.arange(size) / rate
     octaves = np.log2(np.fft.rfftfreq(size, 1 / rate) + 1)
     for _ in range(max(1, round(samples / rate * rng.uniform(1, 15)))):
-        middle, width = rng.uniform(np.log2(200), np.log2(_HIGHEST * rate)), rng.uniform(0.15, 1.5)
+        middle = rng.uniform(np.log2(200), np.log2(_HIGHEST * rate))
+        width = rng.uniform(0.15, 1.5)
         band = np.exp(-0.5 * ((octaves - middle) / width) ** 2)
         burst = np.fft.irfft(np.fft.rfft(rng.normal(size=size)) * band, size)
         burst *= np.exp(-t * np.exp(rng.uniform(np.log(15), np.log(400))))
