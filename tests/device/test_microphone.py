@@ -149,7 +149,7 @@ def test_the_demo_hears_what_is_played(server: Pulse, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif("words" not in model_names(), reason="no model of words is carried")
 def test_the_demo_hears_the_words_that_are_played(server: Pulse, tmp_path: Path) -> None:
-    spoken = spoken_words(24.0, tmp_path / "words.wav")
+    spoken = spoken_words(48.0, tmp_path / "words.wav")
     events = [each["keyword"] for each in events_of(server, tmp_path / "words.wav", tmp_path)]
     found = sum(min(events.count(word), spoken.count(word)) for word in WORDS)
     assert found >= 0.75 * len(spoken), f"heard {events} of {spoken}"
