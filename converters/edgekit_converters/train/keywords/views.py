@@ -21,7 +21,8 @@ _EDGE_S = 0.08  # around what is loud of a word, its soft beginning and end
 _LEAST_S = 0.45  # length that a word has at least, where the recording has it
 _CONTEXT_S = 0.6  # of the recording around the word
 _LATEST_S = 0.4  # longest time from a word's end to the window's
-_SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak
+_SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak, where many people do
+_BESIDE_FEW = (1.2, 0.5)  # that share times the number of people, and the most it can be
 _INVENTED, _INVENTED_S = 200, 3.0  # noises that are made once, and how much longer they are
 _BABBLE = 0.2  # share of noises that are many voices
 _PIECES = 0.3  # share of speech that is put together from pieces of words
@@ -115,6 +116,7 @@ class Views:
         self.steps = max(1, round(len(material.words) / self._words))
         self._others = [each for each in material.synthetic if not each.label]
         self._people = _share(len(material.unknown), len(self._others))
+        self._synthetic = synthetic_share(material.words)
         self._voices = {
             label: [each for each in material.synthetic if each.label == label]
             for label in material.labels
@@ -156,7 +158,7 @@ class Views:
     def _word(self, place: Place, rng: Random) -> Wave:
         """Return a window that holds a whole word."""
         voices = self._voices[place.recording.label]
-        if voices and rng.random() < _SYNTHETIC:
+        if voices and rng.random() < self._synthetic:
             chosen = voices[int(rng.integers(len(voices)))]
             place = Place(chosen, 0, chosen.wave.size)
         moved, start, end = self._moved(place, augment.draw_way(rng), rng)
@@ -294,6 +296,20 @@ class Views:
 
     def _finished(self, window: Wave, voice: float, rng: Random) -> Wave:
         return augment.mixed(window, voice, self._noise(rng), rng)
+
+
+def synthetic_share(words: Sequence[Place]) -> float:
+    """Return the share of a word's views that synthetic voices speak.
+
+    Other speech has many voices. Where few people say the words, a voice that is none of
+    theirs would be taken for a sign of other speech; so synthetic voices say more of them.
+
+    Args:
+        words: Recordings of people; who speaks is counted where it is known.
+    """
+    people = {place.recording.speaker for place in words} - {""}
+    times_people, most = _BESIDE_FEW
+    return min(max(_SYNTHETIC, times_people / len(people)), most) if people else _SYNTHETIC
 
 
 def _share(people: int, others: int) -> float | None:

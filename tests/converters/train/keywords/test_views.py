@@ -1,5 +1,6 @@
 """Views: repeatable, of the right shape, and each what its class says."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,14 @@ import pytest
 from edgekit.audio.decisions import BACKGROUND
 from edgekit.data.frontend import FrontEnd
 from edgekit_converters.train.keywords.recordings import Recording
-from edgekit_converters.train.keywords.views import SILENCE, Material, Place, Views, locate
+from edgekit_converters.train.keywords.views import (
+    SILENCE,
+    Material,
+    Place,
+    Views,
+    locate,
+    synthetic_share,
+)
 
 FRONT_END = FrontEnd(frames=32, sample_rate_hz=8000, frame_samples=240, step_samples=160,
                      fft_size=256, high_hz=3800.0)  # fmt: skip
@@ -118,3 +126,14 @@ def test_silence_may_be_total() -> None:
     quiet = [wave for wave, number in zip(waves, classes, strict=True) if number == SILENCE]
     assert quiet
     assert all(np.abs(wave).max() <= 1 for wave in quiet)
+
+
+@pytest.mark.parametrize(
+    ("people", "share"),
+    [(0, 0.12), (1, 0.5), (3, 0.4), (40, 0.12)],
+    ids=["unknown", "one", "three", "many"],
+)
+def test_synthetic_voices_say_more_beside_few_people(people: int, share: float) -> None:
+    names = [f"p{number}" for number in range(people)] or [""]
+    words = [Place(replace(recording(0, "yes"), speaker=name), 0, 1) for name in names]
+    assert synthetic_share(words) == pytest.approx(share)
