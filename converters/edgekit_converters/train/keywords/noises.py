@@ -32,7 +32,7 @@ def tones(samples: int, rate: int, rng: Random) -> Wave:
     for _ in range(int(rng.integers(1, _MOST_TONES + 1))):
         hz = np.exp(rng.uniform(np.log(_LOWEST_HZ), np.log(highest)))
         for number in range(1, int(rng.integers(1, _MOST_HARMONICS + 1)) + 1):
-            if number * hz > max(hz, highest):
+            if number * hz > highest:
                 break
             gain = 10 ** (-rng.uniform(0, 20) / 20) if number > 1 else 1.0
             tone = gain * np.sin(2 * np.pi * number * hz * t + rng.uniform(0, 2 * np.pi))
