@@ -27,7 +27,13 @@ from edgekit_converters.train.keywords.recordings import Recording
 from edgekit_converters.train.keywords.request import KeywordRequest
 from edgekit_converters.train.keywords.sides import divide, divide_others
 from edgekit_converters.train.keywords.streaming import step_model, typical_steps
-from edgekit_converters.train.keywords.views import Material, Place, Views, locate
+from edgekit_converters.train.keywords.views import (
+    Material,
+    Place,
+    Views,
+    locate,
+    synthetic_share,
+)
 from edgekit_converters.train.keywords.voices import is_near, spoken
 from edgekit_converters.train.loop import Plan, Training
 from edgekit_converters.train.request import TrainResult
@@ -35,7 +41,7 @@ from edgekit_converters.train.request import TrainResult
 MODEL = "model.keras"
 FRAMES = 64  # rows of 20 ms that a model sees at once
 _FIRST = 0.3  # share of the epochs after which words are located again, and mistakes
-_SPOKEN_EACH = 60  # recordings of each word by synthesisers
+_SPOKEN_EACH = 500  # recordings of each word by synthesisers, were all its views by them
 _SPOKEN_OTHERS = 9000  # and of what is none of the words
 _MISTAKEN = 800  # parts of speech that come near to words
 _SMOOTHING = 0.1  # surer scores leave thresholds little room above mistakes
@@ -146,10 +152,10 @@ def _gathered(wishes: KeywordRequest) -> _Data:
     )
     voices: list[Recording] = []
     if wishes.synthesis:
+        each = round(_SPOKEN_EACH * synthetic_share(words))
         voices = spoken(
-            tuple(files), rate, wishes.seed, wishes.language,
-            each=_SPOKEN_EACH, others=_SPOKEN_OTHERS,
-        )  # fmt: skip
+            tuple(files), rate, wishes.seed, wishes.language, each=each, others=_SPOKEN_OTHERS
+        )
     (others, other_held), (noises, noise_held) = (
         divide_others(each, wishes.hold_out, wishes.seed) if each else ([], [])
         for each in (others, noises)

@@ -22,7 +22,9 @@ _LEAST_S = 0.45  # length that a word has at least, where the recording has it
 _CONTEXT_S = 0.6  # of the recording around the word
 _LATEST_S = 0.4  # longest time from a word's end to the window's
 _SYNTHETIC = 0.12  # share of a word's views that synthetic voices speak, where many people do
-_BESIDE_FEW = (1.2, 0.5)  # that share times the number of people, and the most it can be
+_BESIDE_FEW = (1.5, 0.5)  # that share times the number of people, and the most it can be
+_OTHERS = 4  # words that all that is no word weighs as much as, where many people speak
+_WORDS = (0.4, 0.82)  # least and most share of words
 _INVENTED, _INVENTED_S = 200, 3.0  # noises that are made once, and how much longer they are
 _BABBLE = 0.2  # share of noises that are many voices
 _PIECES = 0.3  # share of speech that is put together from pieces of words
@@ -109,14 +111,13 @@ class Views:
 
     def __init__(self, material: Material, batch: int, seed: int) -> None:
         self._material, self._batch, self._seed = material, batch, seed
+        self._synthetic = synthetic_share([place.recording for place in material.words])
         count = len(material.labels) - len(BACKGROUND)
-        share = float(np.clip(count / (count + 4), 0.4, 0.75))
-        self._words = max(1, round(share * batch))
+        self._words = max(1, round(words_share(count, self._synthetic) * batch))
         self._silent = max(1, round(0.2 * (batch - self._words)))
         self.steps = max(1, round(len(material.words) / self._words))
         self._others = [each for each in material.synthetic if not each.label]
         self._people = _share(len(material.unknown), len(self._others))
-        self._synthetic = synthetic_share(material.words)
         self._voices = {
             label: [each for each in material.synthetic if each.label == label]
             for label in material.labels
@@ -298,7 +299,7 @@ class Views:
         return augment.mixed(window, voice, self._noise(rng), rng)
 
 
-def synthetic_share(words: Sequence[Place]) -> float:
+def synthetic_share(words: Sequence[Recording]) -> float:
     """Return the share of a word's views that synthetic voices speak.
 
     Other speech has many voices. Where few people say the words, a voice that is none of
@@ -307,9 +308,23 @@ def synthetic_share(words: Sequence[Place]) -> float:
     Args:
         words: Recordings of people; who speaks is counted where it is known.
     """
-    people = {place.recording.speaker for place in words} - {""}
+    people = {each.speaker for each in words} - {""}
     times_people, most = _BESIDE_FEW
     return min(max(_SYNTHETIC, times_people / len(people)), most) if people else _SYNTHETIC
+
+
+def words_share(count: int, synthetic: float) -> float:
+    """Return the share of words among all views.
+
+    What is no word weighs less by as much as people's words do, for which it has to make room:
+    else a voice that is like none of few people is soon taken for other speech.
+
+    Args:
+        count: How many words there are.
+        synthetic: Share of their views that synthetic voices speak, see `synthetic_share`.
+    """
+    others = _OTHERS * (1 - synthetic) / (1 - _SYNTHETIC)
+    return float(np.clip(count / (count + others), *_WORDS))
 
 
 def _share(people: int, others: int) -> float | None:

@@ -16,6 +16,7 @@ from edgekit_converters.train.keywords.views import (
     Views,
     locate,
     synthetic_share,
+    words_share,
 )
 
 FRONT_END = FrontEnd(frames=32, sample_rate_hz=8000, frame_samples=240, step_samples=160,
@@ -130,10 +131,21 @@ def test_silence_may_be_total() -> None:
 
 @pytest.mark.parametrize(
     ("people", "share"),
-    [(0, 0.12), (1, 0.5), (3, 0.4), (40, 0.12)],
-    ids=["unknown", "one", "three", "many"],
+    [(0, 0.12), (1, 0.5), (5, 0.3), (40, 0.12)],
+    ids=["unknown", "one", "five", "many"],
 )
 def test_synthetic_voices_say_more_beside_few_people(people: int, share: float) -> None:
     names = [f"p{number}" for number in range(people)] or [""]
-    words = [Place(replace(recording(0, "yes"), speaker=name), 0, 1) for name in names]
+    words = [replace(recording(0, "yes"), speaker=name) for name in names]
     assert synthetic_share(words) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("count", "synthetic", "share"),
+    [(1, 0.12, 0.4), (4, 0.12, 0.5), (10, 0.12, 0.714), (10, 0.5, 0.815), (90, 0.12, 0.82)],
+    ids=["one word", "four", "ten of many people", "ten of few people", "ninety"],
+)
+def test_words_are_shown_more_the_more_there_are_and_the_fewer_people_say_them(
+    count: int, synthetic: float, share: float
+) -> None:
+    assert words_share(count, synthetic) == pytest.approx(share, abs=1e-3)
