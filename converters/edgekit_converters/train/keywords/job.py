@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from edgekit.artifact import write_keras_manifest
 from edgekit.audio.decisions import BACKGROUND, Settings
@@ -32,6 +33,7 @@ from edgekit_converters.train.keywords.views import (
     Place,
     Views,
     locate,
+    said_by_few,
     synthetic_share,
 )
 from edgekit_converters.train.keywords.voices import is_near, spoken
@@ -92,6 +94,9 @@ def train_keywords(wishes: KeywordRequest, folder: Path, checkpoint: Path) -> Tr
     data = replace(data, material=_heard(model, judge, data.material, wishes, checkpoint))
     course = _course(model, data.material, wishes, checkpoint=checkpoint)
     epochs = course.run()
+    if said_by_few([each.recording for each in data.material.words]):
+        shares = Views(data.material, wishes.batch, wishes.seed).shares()
+        favour_none(model.get_layer(OUTPUT), shares)
     right = judge.right(data.words)
     settings = _settled(judge, data, wishes)
     files = _write(model, folder, data)
@@ -263,6 +268,20 @@ def _course(
         checkpoint=checkpoint,
         label=f"Training on {len(material.words)} recordings",
     )
+
+
+def favour_none(layer: Any, shares: NDArray[np.float32]) -> None:
+    """Give scores as if every class were as likely as any other.
+
+    What was shown more often is guessed more often. The shares of training are divided out of
+    the probabilities (Saerens et al., Neural Computation 14, 2002): in the logits, a constant.
+
+    Args:
+        layer: The dense layer with the softmax; its bias changes.
+        shares: Share of each class in training, shape (classes,), each above 0.
+    """
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias - np.log(shares * shares.size)])
 
 
 def _settled(judge: Judge, data: _Data, wishes: KeywordRequest) -> Settings:

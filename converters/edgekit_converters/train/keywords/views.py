@@ -129,6 +129,13 @@ class Views:
         length = round(_INVENTED_S * self._rate) + self._size
         self._invented = [noises.invented(length, self._rate, rng) for _ in range(_INVENTED)]
 
+    def shares(self) -> Wave:
+        """Return the share of each class among all views, shape (classes,), above 0."""
+        count = len(self._material.labels) - len(BACKGROUND)
+        unknown = self._batch - self._words - self._silent
+        shown = [self._silent, unknown, *[self._words / count] * count]
+        return np.maximum(np.array(shown, np.float32), 1) / np.float32(self._batch)
+
     def __call__(self, step: int) -> tuple[Wave, Wave]:
         """Make a batch: features, shape (batch, frames, features), and targets."""
         rng = np.random.default_rng([self._seed, step])
@@ -311,6 +318,11 @@ def synthetic_share(words: Sequence[Recording]) -> float:
     people = {each.speaker for each in words} - {""}
     times_people, most = _BESIDE_FEW
     return min(max(_SYNTHETIC, times_people / len(people)), most) if people else _SYNTHETIC
+
+
+def said_by_few(words: Sequence[Recording]) -> bool:
+    """Whether few people say the words, as far as it is known who speaks."""
+    return synthetic_share(words) > _SYNTHETIC
 
 
 def words_share(count: int, synthetic: float) -> float:

@@ -64,6 +64,19 @@ def test_recordings_become_a_model_that_says_what_it_is(data: Path, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["glides.keras"]
 
 
+def test_a_class_that_was_shown_more_often_is_not_favoured() -> None:
+    """What says the same of all classes, but for how often they were shown, ends undecided."""
+    import keras
+
+    shares = np.array([0.1, 0.6, 0.3], np.float32)
+    inputs = keras.Input((2,))
+    layer = keras.layers.Dense(3, activation="softmax")
+    model = keras.Model(inputs, layer(inputs))
+    layer.set_weights([np.zeros((2, 3)), np.log(shares)])
+    job.favour_none(layer, shares)
+    np.testing.assert_allclose(model.predict(np.ones((1, 2)), verbose=0), 1 / 3, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_the_streaming_network_comes_with_the_model_of_a_step(
     data: Path, tmp_path: Path

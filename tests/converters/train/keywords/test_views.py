@@ -15,6 +15,7 @@ from edgekit_converters.train.keywords.views import (
     Place,
     Views,
     locate,
+    said_by_few,
     synthetic_share,
     words_share,
 )
@@ -103,6 +104,12 @@ def test_all_classes_are_in_a_batch() -> None:
     assert (y.sum(axis=1) == 1).all()
 
 
+def test_the_share_of_each_class_is_told() -> None:
+    views = Views(material(), 32, 0)
+    _, y = views(0)
+    np.testing.assert_allclose(views.shares(), y.mean(axis=0), atol=1 / 32)
+
+
 def test_an_epoch_shows_every_recording() -> None:
     views = Views(material(), 8, 0)
     assert views.steps * views._words >= 12
@@ -138,6 +145,7 @@ def test_synthetic_voices_say_more_beside_few_people(people: int, share: float) 
     names = [f"p{number}" for number in range(people)] or [""]
     words = [replace(recording(0, "yes"), speaker=name) for name in names]
     assert synthetic_share(words) == pytest.approx(share)
+    assert said_by_few(words) == (0 < people < 40)
 
 
 @pytest.mark.parametrize(
