@@ -1,5 +1,6 @@
 """What is learned from: every view is another way from a mouth to the samples."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -131,10 +132,12 @@ class Views:
 
     def shares(self) -> Wave:
         """Return the share of each class among all views, shape (classes,), above 0."""
-        count = len(self._material.labels) - len(BACKGROUND)
-        unknown = self._batch - self._words - self._silent
-        shown = [self._silent, unknown, *[self._words / count] * count]
-        return np.maximum(np.array(shown, np.float32), 1) / np.float32(self._batch)
+        said = Counter(place.recording.label for place in self._material.words)
+        each = self._words / said.total()
+        unknown = max(1, self._batch - self._words - self._silent)
+        shown = [self._silent, unknown]
+        shown += [each * said[word] for word in self._material.labels[len(BACKGROUND) :]]
+        return np.array(shown, np.float32) / np.float32(self._batch)
 
     def __call__(self, step: int) -> tuple[Wave, Wave]:
         """Make a batch: features, shape (batch, frames, features), and targets."""
