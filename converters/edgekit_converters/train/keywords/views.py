@@ -133,11 +133,11 @@ class Views:
     def shares(self) -> Wave:
         """Return the share of each class among all views, shape (classes,), above 0."""
         said = Counter(place.recording.label for place in self._material.words)
-        each = self._words / said.total()
+        of_one = self._words / said.total()
         unknown = max(1, self._batch - self._words - self._silent)
-        shown = [self._silent, unknown]
-        shown += [each * said[word] for word in self._material.labels[len(BACKGROUND) :]]
-        return np.array(shown, np.float32) / np.float32(self._batch)
+        shown: list[float] = [self._silent, unknown]
+        shown += [of_one * said[word] for word in self._material.labels[len(BACKGROUND) :]]
+        return np.array([each / self._batch for each in shown], np.float32)
 
     def __call__(self, step: int) -> tuple[Wave, Wave]:
         """Make a batch: features, shape (batch, frames, features), and targets."""
